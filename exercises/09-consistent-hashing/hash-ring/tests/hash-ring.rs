@@ -1,1 +1,403 @@
-//! Placeholder.
+//! What a client of the cluster can see: who owns a key, who owns it after a machine came or went, and how evenly.
+//!
+//! Hashes of names are as good as random numbers, so the tests that count keys are statistical. Each says its false-alarm
+//! rate: how often it would fail a correct ring that places its points in some other way.
+
+use hash_ring::{Node, Ring, modulo_owner, moved_fraction};
+use kit::{Seed, for_seeds, stats};
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
+/// One correct solution in a thousand million fails a test by bad luck.
+const FALSE_ALARM: f64 = 1e-9;
+
+/// A cluster of its own for each seed: other machines, other positions on the ring.
+fn machines(seed: Seed, count: usize) -> Vec<Node> {
+    (0..count).map(|i| Node::new(format!("eu{seed}-cache-{i}"))).collect()
+}
+
+fn keys(count: usize) -> Vec<String> {
+    (0..count).map(|i| format!("user:{i}")).collect()
+}
+
+fn ring(virtual_nodes: u32, nodes: &[Node]) -> Ring {
+    let mut ring = Ring::new(NonZeroU32::new(virtual_nodes).expect("at least one point for each node"));
+    for node in nodes {
+        ring.add(node.clone());
+    }
+    ring
+}
+
+fn owner<'r>(ring: &'r Ring, key: &str) -> &'r Node {
+    ring.owner(key).unwrap_or_else(|| panic!("a ring with nodes gave no owner for key {key}"))
+}
+
+fn owners<'r>(ring: &'r Ring, keys: &[String]) -> Vec<&'r Node> {
+    keys.iter().map(|key| owner(ring, key)).collect()
+}
+
+mod stage_1_modulo {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn without_nodes_a_key_has_no_owner() {
+        assert_eq!(modulo_owner(&[], "user:1"), None);
+    }
+
+    /// False alarm: 1e-9 (exact binomial, a fifth of it for each of five machines).
+    #[test]
+    fn every_node_gets_its_share_of_the_keys() {
+        let (nodes, keys) = (machines(Seed(0), 5), keys(20_000));
+        let fair = stats::binomial_range(20_000, 1.0 / 5.0, FALSE_ALARM / 5.0);
+        for node in &nodes {
+            let held = keys.iter().filter(|key| modulo_owner(&nodes, key) == Some(node)).count() as u64;
+            assert!(fair.contains(&held), "{node} holds {held} of 20000 keys; one of 5 machines should hold {fair:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_moved_if_its_owner_is_another_one() {
+        assert_eq!(moved_fraction(&["a", "b", "c", "a"], &["a", "c", "c", "a"]), 0.25, "one of four keys moved");
+        assert_eq!(moved_fraction(&["a", "b"], &["b", "a"]), 1.0, "both keys moved, although the load is the same");
+    }
+
+    #[test]
+    fn where_there_are_no_keys_nothing_moves() {
+        assert_eq!(moved_fraction::<&Node>(&[], &[]), 0.0);
+    }
+
+    /// A key stays only if its hash leaves the same remainder for N and for N + 1: a chance of 1/(N + 1).
+    ///
+    /// False alarm: 1e-9 for each N (exact binomial).
+    #[test]
+    fn one_more_node_moves_nearly_every_key() {
+        let keys = keys(20_000);
+        for n in [3, 4, 9, 10] {
+            let nodes = machines(Seed(0), n + 1);
+            let placed = |nodes| keys.iter().map(|key| modulo_owner(nodes, key)).collect::<Vec<_>>();
+            let moved = moved_fraction(&placed(&nodes[..n]), &placed(&nodes));
+            let expected = n as f64 / (n + 1) as f64;
+            let count = (moved * 20_000.0).round() as u64;
+            let range = stats::binomial_range(20_000, expected, FALSE_ALARM);
+            assert!(
+                range.contains(&count),
+                "{n} → {} machines moved {moved:.3} of the keys; modulo moves N/(N+1) = {expected:.3}",
+                n + 1
+            );
+        }
+    }
+}
+
+mod stage_2_ring {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn an_empty_ring_has_no_owner_to_name() {
+        assert_eq!(ring(1, &[]).owner("user:1"), None);
+    }
+
+    /// Half of all keys, on average, lie after its only point: the ring has no end.
+    #[test]
+    fn a_lone_node_owns_every_key() {
+        for_seeds(20, |seed| {
+            let nodes = machines(seed, 1);
+            let ring = ring(1, &nodes);
+            let orphans: Vec<_> = keys(100).into_iter().filter(|key| ring.owner(key) != Some(&nodes[0])).collect();
+            assert!(orphans.is_empty(), "{} of 100 keys have no owner, the first is {}", orphans.len(), orphans[0]);
+        });
+    }
+
+    #[test]
+    fn a_node_joins_once_and_leaves_once() {
+        let nodes = machines(Seed(0), 2);
+        let mut ring = ring(1, &nodes[..1]);
+        assert!(ring.add(nodes[1].clone()), "{} was no member, so it joins", nodes[1]);
+        assert!(!ring.add(nodes[1].clone()), "{} is a member already, so it does not join again", nodes[1]);
+        assert!(ring.remove(&nodes[1]), "{} is a member, so it leaves", nodes[1]);
+        assert!(!ring.remove(&nodes[1]), "{} has left before, so it cannot leave", nodes[1]);
+        assert!(keys(100).iter().all(|key| ring.owner(key) == Some(&nodes[0])), "{} left and owns keys", nodes[1]);
+    }
+
+    /// Two web servers learn of the same machines in another order. If they disagree on one key, one of them reads a
+    /// cache that the other never fills.
+    #[test]
+    fn clients_that_know_the_same_nodes_agree_on_every_owner() {
+        for_seeds(20, |seed| {
+            let mut nodes = machines(seed, 7);
+            let guest = nodes.pop().expect("seven machines");
+            let first = ring(1, &nodes);
+            nodes.reverse();
+            nodes.insert(2, guest.clone());
+            let mut second = ring(1, &nodes);
+            second.remove(&guest); // came and went, while the first client was not looking
+
+            let keys = keys(500);
+            let disputed = moved_fraction(&owners(&first, &keys), &owners(&second, &keys));
+            assert_eq!(disputed, 0.0, "two clients with the same six machines disagree on this fraction of the keys");
+        });
+    }
+
+    #[test]
+    fn a_joining_node_takes_keys_and_no_other_key_moves() {
+        for_seeds(20, |seed| {
+            let nodes = machines(seed, 6);
+            let before = ring(1, &nodes[..5]);
+            let mut after = before.clone();
+            after.add(nodes[5].clone());
+            for key in keys(500) {
+                let (old, new) = (owner(&before, &key), owner(&after, &key));
+                assert!(old == new || *new == nodes[5], "{} joined, and {key} moved from {old} to {new}", nodes[5]);
+            }
+        });
+    }
+
+    #[test]
+    fn a_leaving_node_gives_up_its_keys_and_no_other_key_moves() {
+        for_seeds(20, |seed| {
+            let nodes = machines(seed, 6);
+            let before = ring(1, &nodes);
+            let mut after = before.clone();
+            after.remove(&nodes[2]);
+            for key in keys(500) {
+                let (old, new) = (owner(&before, &key), owner(&after, &key));
+                assert!(*new != nodes[2], "{} left and still owns {key}", nodes[2]);
+                assert!(old == new || *old == nodes[2], "{} left, and {key} moved from {old} to {new}", nodes[2]);
+            }
+        });
+    }
+
+    /// The keys of one ring share its luck: with one point each, a new machine may take a twentieth or a half. One key
+    /// in each of 5000 different rings makes 5000 independent trials, each with a chance of exactly 1/(N + 1).
+    ///
+    /// False alarm: 1e-9 (exact binomial).
+    #[test]
+    fn a_joining_node_takes_one_key_in_n_plus_1_on_average() {
+        let n = 4;
+        let moved = (0..5000)
+            .filter(|&cluster| {
+                let nodes = machines(Seed(cluster), n + 1);
+                let before = ring(1, &nodes[..n]);
+                let mut after = before.clone();
+                after.add(nodes[n].clone());
+                owner(&before, "user:1") != owner(&after, "user:1")
+            })
+            .count() as u64;
+        let range = stats::binomial_range(5000, 1.0 / (n + 1) as f64, FALSE_ALARM);
+        assert!(
+            range.contains(&moved),
+            "in {moved} of 5000 clusters the key moved when one machine joined {n}; 1/(N+1) of them is 1000, chance allows {range:?}"
+        );
+    }
+}
+
+mod stage_3_virtual_nodes {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    /// The load of the busiest node, as a multiple of its fair share.
+    fn peak(ring: &Ring) -> f64 {
+        let shares = ring.shares();
+        shares.values().copied().fold(0.0, f64::max) * shares.len() as f64
+    }
+
+    /// The squared coefficient of variation of the nodes' loads: variance over squared mean.
+    fn squared_cv(ring: &Ring) -> f64 {
+        let shares = ring.shares();
+        let n = shares.len() as f64;
+        shares.values().map(|share| (share * n - 1.0).powi(2)).sum::<f64>() / n
+    }
+
+    #[test]
+    fn the_shares_make_up_the_whole_ring() {
+        assert_eq!(ring(8, &[]).shares().len(), 0, "an empty ring belongs to nobody");
+        for_seeds(20, |seed| {
+            for (points, n) in [(1, 1), (1, 5), (8, 1), (8, 5)] {
+                let nodes = machines(seed, n);
+                let ring = ring(points, &nodes);
+                let shares = ring.shares();
+                assert_eq!(shares.len(), n, "every machine has a share");
+                let sum: f64 = shares.values().sum();
+                assert!((sum - 1.0).abs() < 1e-9, "{n} machines with {points} points each own {sum} of the ring");
+            }
+        });
+    }
+
+    /// False alarm: 1e-9 for each ring (exact binomial, a fifth of it for each of five machines).
+    #[test]
+    fn a_node_gets_the_keys_that_its_share_promises() {
+        let keys = keys(5000);
+        for_seeds(10, |seed| {
+            let nodes = machines(seed, 5);
+            let ring = ring(3, &nodes);
+            let owners = owners(&ring, &keys);
+            for (node, share) in ring.shares() {
+                let held = owners.iter().filter(|owner| **owner == node).count() as u64;
+                let range = stats::binomial_range(5000, share, FALSE_ALARM / 5.0);
+                assert!(
+                    range.contains(&held),
+                    "{node} owns {share:.3} of the ring and holds {held} of 5000 keys; expected {range:?}"
+                );
+            }
+        });
+    }
+
+    /// N·V points that fall anywhere give a coefficient of variation of √((N−1)/(N·V+1)).
+    ///
+    /// False alarm: about 1e-9 for each V. CV²·(N·V+1) is nearly χ² with N − 1 degrees of freedom when V is 100 or more.
+    #[test]
+    fn more_points_even_out_the_load_as_fast_as_chance_allows() {
+        let n = 10;
+        for points in [100, 1000] {
+            let (mut rings, mut sum) = (0, 0.0);
+            for_seeds(20, |seed| {
+                rings += 1;
+                sum += squared_cv(&ring(points, &machines(seed, n)));
+            });
+            let expected = (n - 1) as f64 / (n as f64 * f64::from(points) + 1.0);
+            let limit =
+                stats::chi_square_limit(rings * (n as u64 - 1), FALSE_ALARM) / (n as f64 * f64::from(points) + 1.0);
+            let (cv, expected, limit) = ((sum / rings as f64).sqrt(), expected.sqrt(), (limit / rings as f64).sqrt());
+            assert!(
+                cv <= limit,
+                "the load of {n} machines with {points} points each varies by {cv:.3} of its mean over {rings} clusters; \
+                 chance gives {expected:.3}, and hardly ever {limit:.3}: are the points spread like random ones?"
+            );
+        }
+    }
+
+    /// With one point each, 92 % of clusters of ten have a machine with more than twice its fair share of the ring.
+    ///
+    /// False alarm: below 1e-9. With 256 points the share is over 1.5 times the fair one if fewer than 256 of the 2559
+    /// others fall into 15 % of the ring: a chance of 4e-14, for 200 machines.
+    #[test]
+    fn the_busiest_node_comes_down_to_its_fair_share() {
+        let mut worst = (0.0_f64, 0.0_f64);
+        for_seeds(20, |seed| {
+            let nodes = machines(seed, 10);
+            worst = (worst.0.max(peak(&ring(1, &nodes))), worst.1.max(peak(&ring(256, &nodes))));
+        });
+        let (one, many) = worst;
+        assert!(
+            many < 1.5,
+            "the busiest machine has {many:.2} times its fair share with 256 points, {one:.2} with one"
+        );
+    }
+
+    /// With one point each, all the keys of a dead machine fall on one neighbour, which may die of it.
+    ///
+    /// False alarm: below 1e-11. Of the 256 arcs that are set free, one of the nine others gets none.
+    #[test]
+    fn the_load_of_a_dead_node_falls_on_all_the_others() {
+        for_seeds(20, |seed| {
+            let nodes = machines(seed, 10);
+            let before = ring(256, &nodes);
+            let mut after = before.clone();
+            after.remove(&nodes[4]);
+            let (before, after) = (before.shares(), after.shares());
+            assert!(
+                !after.contains_key(&nodes[4]),
+                "{} is dead and owns {:.3} of the ring",
+                nodes[4],
+                after[&nodes[4]]
+            );
+            for (node, share) in &after {
+                let had = before.get(node).expect("a survivor had a share before");
+                assert!(share > had, "{} died, and none of its load came to {node}", nodes[4]);
+            }
+        });
+    }
+
+    #[test]
+    fn a_node_that_comes_back_gets_the_keys_it_had() {
+        for_seeds(20, |seed| {
+            let (nodes, keys) = (machines(seed, 5), keys(500));
+            let before = ring(16, &nodes);
+            let mut after = before.clone();
+            after.remove(&nodes[1]);
+            let gone = owners(&after, &keys);
+            assert!(!gone.contains(&&nodes[1]), "{} left and still owns keys", nodes[1]);
+            after.add(nodes[1].clone());
+            let moved = moved_fraction(&owners(&before, &keys), &owners(&after, &keys));
+            assert_eq!(moved, 0.0, "{} left and came back; this fraction of the keys is elsewhere now", nodes[1]);
+        });
+    }
+}
+
+mod stage_4_replicas {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    fn names(nodes: &[&Node]) -> Vec<String> {
+        nodes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn copies_are_kept_on_different_machines() {
+        for_seeds(20, |seed| {
+            let ring = ring(32, &machines(seed, 5));
+            for key in keys(200) {
+                let replicas = names(&ring.replicas(&key, 3));
+                let machines: BTreeSet<_> = replicas.iter().collect();
+                assert_eq!(machines.len(), 3, "{key} should be on 3 machines, and is on {replicas:?}");
+                assert_eq!(replicas.len(), 3, "{key} should be on 3 machines, and is on {replicas:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn the_first_copy_is_the_owners() {
+        for_seeds(20, |seed| {
+            let ring = ring(32, &machines(seed, 5));
+            for key in keys(200) {
+                assert_eq!(ring.replicas(&key, 3).first().copied(), ring.owner(&key), "{key}");
+            }
+        });
+    }
+
+    #[test]
+    fn asking_for_more_copies_keeps_those_that_are_there() {
+        for_seeds(20, |seed| {
+            let ring = ring(32, &machines(seed, 5));
+            for key in keys(50) {
+                for count in 0..5 {
+                    let (fewer, more) = (names(&ring.replicas(&key, count)), names(&ring.replicas(&key, count + 1)));
+                    assert_eq!(more.len(), count + 1, "{key} should be on {} machines, and is on {more:?}", count + 1);
+                    assert_eq!(fewer, more[..count], "{key}: from {count} to {} copies", count + 1);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_small_cluster_gives_each_of_its_machines_once() {
+        assert_eq!(ring(32, &[]).replicas("user:1", 3).len(), 0, "an empty ring has no replicas");
+        for_seeds(20, |seed| {
+            let nodes = machines(seed, 2);
+            let ring = ring(32, &nodes);
+            for key in keys(50) {
+                let mut replicas = names(&ring.replicas(&key, 3));
+                replicas.sort();
+                assert_eq!(replicas, names(&[&nodes[0], &nodes[1]]), "3 copies of {key} on 2 machines");
+            }
+        });
+    }
+
+    /// Nobody has to be told who takes over: it is the next in line, and it has the data.
+    #[test]
+    fn when_a_machine_dies_the_next_in_line_already_holds_a_copy() {
+        for_seeds(20, |seed| {
+            let nodes = machines(seed, 6);
+            let before = ring(32, &nodes);
+            let mut after = before.clone();
+            after.remove(&nodes[3]);
+            for key in keys(200) {
+                let mut heirs = before.replicas(&key, 4);
+                heirs.retain(|node| **node != nodes[3]);
+                heirs.truncate(3);
+                assert_eq!(names(&after.replicas(&key, 3)), names(&heirs), "{} died; the copies of {key}", nodes[3]);
+            }
+        });
+    }
+}
