@@ -67,18 +67,18 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// A ring without nodes, on which each node will have `virtual_nodes` points.
+    /// A ring of `nodes`, on which each node has `virtual_nodes` points; one that is named twice is a member once.
     #[must_use]
-    pub fn new(virtual_nodes: NonZeroU32) -> Self {
-        todo!("an empty ring, {virtual_nodes} points for each node to come")
+    pub fn new(virtual_nodes: NonZeroU32, nodes: &[Node]) -> Self {
+        // TODO: in this stage nodes have one point each, in stage 3 they have several.
+        todo!("place {virtual_nodes} points for each of {nodes:?}")
     }
 
     /// Lets `node` join; `false`, and nothing changes, if it is a member already.
     ///
     /// Linear in the number of points.
-    pub fn add(&mut self, node: Node) -> bool {
-        // TODO: a point's position may depend on nothing but its own node. In stage 3 a node gets several: each needs a
-        // position of its own.
+    pub fn add(&mut self, node: &Node) -> bool {
+        // TODO: what may the positions of its points depend on, if no other node's points are to move?
         todo!("place {node}")
     }
 

@@ -21,11 +21,7 @@ fn keys(count: usize) -> Vec<String> {
 }
 
 fn ring(virtual_nodes: u32, nodes: &[Node]) -> Ring {
-    let mut ring = Ring::new(NonZeroU32::new(virtual_nodes).expect("at least one point for each node"));
-    for node in nodes {
-        ring.add(node.clone());
-    }
-    ring
+    Ring::new(NonZeroU32::new(virtual_nodes).expect("at least one point for each node"), nodes)
 }
 
 fn owner<'r>(ring: &'r Ring, key: &str) -> &'r Node {
@@ -113,11 +109,15 @@ mod stage_2_ring {
     fn a_node_joins_once_and_leaves_once() {
         let nodes = machines(Seed(0), 2);
         let mut ring = ring(1, &nodes[..1]);
-        assert!(ring.add(nodes[1].clone()), "{} was no member, so it joins", nodes[1]);
-        assert!(!ring.add(nodes[1].clone()), "{} is a member already, so it does not join again", nodes[1]);
+        assert!(ring.add(&nodes[1]), "{} was no member, so it joins", nodes[1]);
+        assert!(!ring.add(&nodes[1]), "{} is a member already, so it does not join again", nodes[1]);
         assert!(ring.remove(&nodes[1]), "{} is a member, so it leaves", nodes[1]);
         assert!(!ring.remove(&nodes[1]), "{} has left before, so it cannot leave", nodes[1]);
         assert!(keys(100).iter().all(|key| ring.owner(key) == Some(&nodes[0])), "{} left and owns keys", nodes[1]);
+
+        let mut twice = self::ring(1, &[nodes[0].clone(), nodes[1].clone(), nodes[1].clone()]);
+        assert!(twice.remove(&nodes[1]), "{} was named twice, so it is a member", nodes[1]);
+        assert!(!twice.remove(&nodes[1]), "{} was named twice, and is a member once", nodes[1]);
     }
 
     /// Two web servers learn of the same machines in another order. If they disagree on one key, one of them reads a
@@ -145,7 +145,7 @@ mod stage_2_ring {
             let nodes = machines(seed, 6);
             let before = ring(1, &nodes[..5]);
             let mut after = before.clone();
-            after.add(nodes[5].clone());
+            after.add(&nodes[5]);
             for key in keys(500) {
                 let (old, new) = (owner(&before, &key), owner(&after, &key));
                 assert!(old == new || *new == nodes[5], "{} joined, and {key} moved from {old} to {new}", nodes[5]);
@@ -180,7 +180,7 @@ mod stage_2_ring {
                 let nodes = machines(Seed(cluster), n + 1);
                 let before = ring(1, &nodes[..n]);
                 let mut after = before.clone();
-                after.add(nodes[n].clone());
+                after.add(&nodes[n]);
                 owner(&before, "user:1") != owner(&after, "user:1")
             })
             .count() as u64;
@@ -318,7 +318,7 @@ mod stage_3_virtual_nodes {
             after.remove(&nodes[1]);
             let gone = owners(&after, &keys);
             assert!(!gone.contains(&&nodes[1]), "{} left and still owns keys", nodes[1]);
-            after.add(nodes[1].clone());
+            after.add(&nodes[1]);
             let moved = moved_fraction(&owners(&before, &keys), &owners(&after, &keys));
             assert_eq!(moved, 0.0, "{} left and came back; this fraction of the keys is elsewhere now", nodes[1]);
         });

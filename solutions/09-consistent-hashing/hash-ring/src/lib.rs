@@ -78,35 +78,49 @@ struct Point {
 // ANCHOR_END: ring
 
 impl Ring {
-    /// A ring without nodes, on which each node will have `virtual_nodes` points.
+    /// A ring of `nodes`, on which each node has `virtual_nodes` points; one that is named twice is a member once.
     #[must_use]
-    pub fn new(virtual_nodes: NonZeroU32) -> Self {
-        Self { virtual_nodes, nodes: BTreeSet::new(), points: Vec::new() }
+    pub fn new(virtual_nodes: NonZeroU32, nodes: &[Node]) -> Self {
+        let mut ring = Self { virtual_nodes, nodes: BTreeSet::new(), points: Vec::new() };
+        for node in nodes {
+            ring.place(node);
+        }
+        ring.points.sort_unstable();
+        ring
     }
 
     // ANCHOR: add
     /// Lets `node` join; `false`, and nothing changes, if it is a member already.
     ///
     /// Linear in the number of points.
-    pub fn add(&mut self, node: Node) -> bool {
-        if !self.nodes.insert(node.clone()) {
-            return false;
+    pub fn add(&mut self, node: &Node) -> bool {
+        let joins = self.place(node);
+        if joins {
+            self.points.sort(); // The stable sort sees that all but the new points are in order, and merges them in.
         }
-        let copies = 0..u64::from(self.virtual_nodes.get());
-        self.points.extend(copies.map(|copy| Point { at: hash64(node.name().as_bytes(), copy), node: node.clone() }));
-        self.points.sort(); // The stable sort sees that all but the new points are in order, and merges them in.
-        true
+        joins
+    }
+
+    /// Appends the points of a new member, unsorted. Where they lie follows from its name alone.
+    fn place(&mut self, node: &Node) -> bool {
+        let joins = self.nodes.insert(node.clone());
+        if joins {
+            let copies = 0..u64::from(self.virtual_nodes.get());
+            let point = |copy| Point { at: hash64(node.name().as_bytes(), copy), node: node.clone() };
+            self.points.extend(copies.map(point));
+        }
+        joins
     }
 
     /// Lets `node` leave; `false`, and nothing changes, if it is no member.
     ///
     /// Linear in the number of points.
     pub fn remove(&mut self, node: &Node) -> bool {
-        let was_member = self.nodes.remove(node);
-        if was_member {
+        let leaves = self.nodes.remove(node);
+        if leaves {
             self.points.retain(|point| point.node != *node);
         }
-        was_member
+        leaves
     }
     // ANCHOR_END: add
 
