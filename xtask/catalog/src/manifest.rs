@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn error(text: &str) -> (String, String) {
-        let fault = parse(text, "cap-demo").err().expect("must be refused");
+        let fault = parse(text, "cap-demo").map(drop).expect_err("must be refused");
         (fault.what, fault.fix)
     }
 

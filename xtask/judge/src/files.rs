@@ -1,0 +1,84 @@
+//! Writing files so that a reader of them, a second run or a full disk never sees half of one.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Replaces `path` with `content` in one step: written beside it, made durable, then renamed over it. When anything fails
+/// before the rename, what was there is still there.
+///
+/// # Errors
+/// The disk is full or the folder cannot be written to; the path is part of the message.
+pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+        file.write_all(content)?;
+        if let Ok(old) = fs::metadata(path) {
+            file.as_file().set_permissions(old.permissions())?;
+        } else {
+            readable_by_all(file.as_file())?;
+        }
+        file.as_file().sync_data()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+}
+
+/// Writes `content` unless it is there already, so that cargo does not build what did not change.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_if_changed(path: &Path, content: &[u8]) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|old| old == content) {
+        return Ok(false);
+    }
+    write_atomically(path, content).map(|()| true)
+}
+
+/// A temporary file is private; the file it becomes is not.
+#[cfg(unix)]
+fn readable_by_all(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("deep/file");
+        write_atomically(&path, b"one").expect("writes");
+        write_atomically(&path, b"two").expect("writes");
+        assert_eq!(fs::read(&path).expect("reads"), b"two");
+        assert_eq!(fs::read_dir(dir.path().join("deep")).expect("lists").count(), 1);
+    }
+
+    #[test]
+    fn what_was_there_survives_a_failure_and_the_path_is_named() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        fs::write(dir.path().join("file"), "kept").expect("writes");
+        let path = dir.path().join("file/below");
+        let error = write_atomically(&path, b"lost").expect_err("a file is no folder");
+        assert!(error.to_string().contains("file/below"), "{error}");
+        assert_eq!(fs::read(dir.path().join("file")).expect("reads"), b"kept");
+    }
+
+    #[test]
+    fn the_same_content_is_not_written_again() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("file");
+        assert!(write_if_changed(&path, b"one").expect("writes"));
+        assert!(!write_if_changed(&path, b"one").expect("reads"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What a failing test said, without what the test harness and the panic machinery say around it.
+
+/// The panics in a process's standard error, one below the other, each followed by `at FILE:LINE:COLUMN`.
+/// If nothing panicked, the text itself.
+pub(crate) fn from_stderr(stderr: &str) -> String {
+    let mut panics: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut open = false;
+    for line in stderr.lines() {
+        if let Some(place) = panic_place(line) {
+            panics.push((place, Vec::new()));
+            open = true;
+        } else if is_noise(line) {
+            open = false;
+        } else if open && let Some((_, message)) = panics.last_mut() {
+            message.push(line);
+        }
+    }
+    if panics.is_empty() {
+        return trimmed(&stderr.lines().filter(|line| !is_noise(line)).collect::<Vec<_>>());
+    }
+    let mut blocks: Vec<String> = Vec::new();
+    for (place, message) in panics {
+        let block = format!("{}\nat {place}", trimmed(&message)).trim().to_owned();
+        if !blocks.contains(&block) {
+            blocks.push(block);
+        }
+    }
+    blocks.join("\n")
+}
+
+/// What the code under test printed, without the harness's lines around it.
+pub(crate) fn printed(stdout: &str) -> String {
+    let body = stdout.split_once("\nrunning 1 test\n").map_or(stdout, |(_, body)| body);
+    let body = body.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")).map_or(body, |(_, body)| body);
+    let body = body.rfind("\nfailures:\n\nfailures:\n").map_or(body, |at| &body[..at]);
+    let body = body.rfind("\ntest result: ").map_or(body, |at| &body[..at]);
+    let lines: Vec<&str> = body.lines().filter(|line| !matches!(line.trim(), "ok" | "FAILED" | "")).collect();
+    trimmed(&lines)
+}
+
+/// True if the harness says that the one test it was asked for came to a good end.
+pub(crate) fn says_passed(stdout: &str) -> bool {
+    stdout.lines().rev().any(|line| line.starts_with("test result: ok. 1 passed; 0 failed;"))
+}
+
+/// True if the harness says that the test failed, so that the process ended in order.
+pub(crate) fn says_failed(stdout: &str) -> bool {
+    stdout.lines().rev().any(|line| line.starts_with("test result: FAILED. 0 passed; 1 failed;"))
+}
+
+/// What the harness itself had to say of a test that failed without a panic, such as a missing `should_panic`.
+pub(crate) fn harness_note(stdout: &str) -> Option<&str> {
+    stdout.lines().find_map(|line| line.strip_prefix("note: ").or_else(|| line.strip_prefix("Error: ")))
+}
+
+/// `thread 'x' (17) panicked at src/lib.rs:3:5:` → `src/lib.rs:3:5`
+fn panic_place(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("thread '")?;
+    let (_, place) = rest.split_once("panicked at ")?;
+    Some(place.strip_suffix(':').unwrap_or(place))
+}
+
+fn is_noise(line: &str) -> bool {
+    line.starts_with("note: run with `RUST_BACKTRACE=1`")
+        || line.starts_with("stack backtrace:")
+        || line.starts_with("error: test failed")
+}
+
+/// Lines joined, without empty ones at either end and without trailing blanks.
+fn trimmed(lines: &[&str]) -> String {
+    let text: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    text.join("\n").trim_matches('\n').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_its_message_and_its_place() {
+        let stderr = "\nthread 'stage_1::a' (4711) panicked at exercises/01-a/b/tests/b.rs:9:5:\nassertion `left == right` failed: \
+                      why\n  left: 1\n right: 2\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\nafter\n";
+        let expected =
+            "assertion `left == right` failed: why\n  left: 1\n right: 2\nat exercises/01-a/b/tests/b.rs:9:5";
+        assert_eq!(from_stderr(stderr), expected);
+    }
+
+    #[test]
+    fn the_panic_of_a_spawned_thread_comes_first_and_repeats_are_dropped() {
+        let stderr = "thread '<unnamed>' panicked at a.rs:1:1:\ncause\nthread 'main' panicked at b.rs:2:2:\neffect\n\
+                      thread 'main' panicked at b.rs:2:2:\neffect\n";
+        assert_eq!(from_stderr(stderr), "cause\nat a.rs:1:1\neffect\nat b.rs:2:2");
+    }
+
+    #[test]
+    fn without_a_panic_the_text_itself_is_the_message() {
+        assert_eq!(
+            from_stderr("\nthread 'x' has overflowed its stack\nfatal runtime error: stack overflow\n"),
+            "thread 'x' has overflowed its stack\nfatal runtime error: stack overflow"
+        );
+    }
+
+    #[test]
+    fn what_the_code_printed_is_told_from_the_harness() {
+        let stdout = "\nrunning 1 test\ntest stage_1::a ... hello\nworld\nFAILED\n\nfailures:\n\nfailures:\n    stage_1::a\n\n\
+                      test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.00s\n\n";
+        assert_eq!(printed(stdout), "hello\nworld");
+        assert!(says_failed(stdout) && !says_passed(stdout));
+        let quiet = "\nrunning 1 test\ntest a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(printed(quiet), "");
+        assert!(says_passed(quiet));
+    }
+}
