@@ -1,0 +1,227 @@
+//! From `book/src` to a folder of pages: mdBook's build, then the contents into every page and unused assets out.
+
+mod contents;
+
+use crate::{
+    Project,
+    html::{Piece, pieces},
+    preprocess::{Listings, Syntax},
+};
+use anyhow::{Context, Result, bail};
+use contents::Contents;
+use mdbook_driver::{
+    MDBook,
+    builtin_preprocessors::{IndexPreprocessor, LinkPreprocessor},
+    config::Config,
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// Lies in every folder that [`build`] made, so that it only ever replaces its own.
+const OURS: &str = ".workbook-book";
+
+/// Builds the book into `out` and says how long it took.
+///
+/// The pages are made beside `out` and moved there when all are done: a fault leaves the last good book in place.
+///
+/// # Errors
+/// A fault on a page (with file and line), an unreadable source, or an `out` that holds something else than a book.
+pub fn build(project: &Project, out: &Path) -> Result<Duration> {
+    let started = Instant::now();
+    let out = std::path::absolute(out)?;
+    guard(&out)?;
+    let name = out.file_name().context("the output folder needs a name")?.to_string_lossy();
+    let (next, old) = (out.with_file_name(format!("{name}.next")), out.with_file_name(format!("{name}.old")));
+    remove(&next)?;
+    let mut config = Config::from_disk(project.book().join("book.toml"))?;
+    config.build.build_dir.clone_from(&next);
+    let mut book = MDBook::load_with_config(project.book(), config)?;
+    let contents = Contents::of(book.book.iter());
+    book.with_preprocessor(Syntax::new(&project.root));
+    book.with_preprocessor(LinkPreprocessor::new());
+    book.with_preprocessor(IndexPreprocessor::new());
+    book.with_preprocessor(Listings);
+    book.build()?;
+    finish(&next, &contents)?;
+    fs::write(next.join(OURS), "Made by book-builder, which may replace this folder.\n")?;
+    remove(&old)?;
+    if out.exists() {
+        fs::rename(&out, &old)?;
+    }
+    fs::rename(&next, &out).with_context(|| format!("{} could not be put in place", out.display()))?;
+    remove(&old)?;
+    Ok(started.elapsed())
+}
+
+/// Refuses to replace a folder that we did not make.
+fn guard(out: &Path) -> Result<()> {
+    let taken = out.exists() && !out.join(OURS).exists() && fs::read_dir(out)?.next().is_some();
+    if taken {
+        bail!("{} exists and is not a book that this builder made; name a new or empty folder", out.display());
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} could not be removed", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Puts the contents into each page below `folder` and removes mdBook's assets that no page uses.
+fn finish(folder: &Path, contents: &Contents) -> Result<()> {
+    // mdBook's own list of contents is made for a script and for a frame; ours is in every page.
+    remove_file(&folder.join("toc.html"))?;
+    let mut used = BTreeSet::new();
+    for file in files(folder)? {
+        if file.extension().is_none_or(|extension| extension != "html") {
+            continue;
+        }
+        let page = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+        let html = fs::read_to_string(&file)?;
+        let html = contents.put_into(&page, &html);
+        used.extend(assets(&page, &html));
+        fs::write(&file, html)?;
+    }
+    for file in files(folder)? {
+        let name = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+        if is_stock(&name) && !used.contains(&name) {
+            remove_file(&file)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(file: &Path) -> Result<()> {
+    if file.exists() {
+        fs::remove_file(file).with_context(|| format!("{} could not be removed", file.display()))
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether mdBook brings the asset `name` whether or not a page uses it.
+fn is_stock(name: &str) -> bool {
+    const STOCK: &[&str] = &[
+        "ayu-highlight",
+        "book-",
+        "clipboard",
+        "css/",
+        "elasticlunr",
+        "fonts/",
+        "highlight",
+        "mark",
+        "searcher",
+        "toc",
+        "tomorrow-night",
+    ];
+    (name.ends_with(".js") || name.ends_with(".css") || name.starts_with("fonts/"))
+        && STOCK.iter().any(|stock| name.starts_with(stock))
+}
+
+/// The files of the book that `html`, the page at `page`, loads: at once, or when its script needs them (`data-…` of the
+/// body).
+fn assets(page: &str, html: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for piece in pieces(html) {
+        let Piece::Tag(tag) = piece else { continue };
+        let relevant = |name: &str| match tag.name {
+            "link" => name == "href",
+            "script" | "img" | "source" => name == "src",
+            "body" => name.starts_with("data-"),
+            _ => false,
+        };
+        let values = tag.attributes().into_iter().filter(|(name, _)| relevant(name)).map(|(_, value)| value);
+        found.extend(values.filter_map(|value| resolve(page, value)));
+    }
+    found
+}
+
+/// The path below the book's root that `link` on the page `page` leads to, without query and fragment; `None` for a link
+/// that leaves the book.
+pub fn resolve(page: &str, link: &str) -> Option<String> {
+    let path = link.split(['#', '?']).next().unwrap_or_default();
+    let scheme = path
+        .split_once(':')
+        .is_some_and(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c)));
+    if scheme || path.starts_with("//") {
+        return None;
+    }
+    if path.is_empty() {
+        return Some(page.to_owned());
+    }
+    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { page.split('/').collect() };
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    let mut resolved = parts.join("/");
+    if path.ends_with('/') || resolved.is_empty() {
+        resolved = format!("{resolved}/index.html").trim_start_matches('/').to_owned();
+    }
+    Some(resolved)
+}
+
+/// All files below `folder`, sorted.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                open.push(entry.path());
+            } else {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn links_resolve_as_a_browser_does() {
+        let from = |link| resolve("01-tradeoffs/cap-demo.html", link);
+        assert_eq!(from("../09-x/ring.html#top").as_deref(), Some("09-x/ring.html"));
+        assert_eq!(from("#top").as_deref(), Some("01-tradeoffs/cap-demo.html"));
+        assert_eq!(from("./index.html?x=1").as_deref(), Some("01-tradeoffs/index.html"));
+        assert_eq!(from("../").as_deref(), Some("index.html"));
+        assert_eq!(from("/a.html").as_deref(), Some("a.html"));
+        assert_eq!(from("https://example.org/"), None);
+        assert_eq!(from("mailto:a@example.org"), None);
+        assert_eq!(from("../../outside.html"), None, "above the book there is nothing");
+    }
+
+    #[test]
+    fn a_folder_that_is_no_book_is_never_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert!(guard(folder.path()).is_ok(), "an empty folder may be used");
+        fs::write(folder.path().join("thesis.txt"), "years of work").expect("can be written");
+        let error = guard(folder.path()).expect_err("it holds something").to_string();
+        assert!(error.contains("not a book that this builder made"), "{error}");
+        fs::write(folder.path().join(OURS), "").expect("can be written");
+        assert!(guard(folder.path()).is_ok());
+    }
+}
