@@ -26,6 +26,7 @@ macro_rules! figures {
 
 figures! {
     // "name-on-the-page" => file_name, golden ["parameters to keep a golden drawing of", …];
+    "hash-ring" => hash_ring, golden ["nodes=4 vnodes=1 remove=yes", "nodes=4 vnodes=16 remove=yes", "nodes=8 vnodes=32"];
 }
 
 /// A figure that pages can ask for.
