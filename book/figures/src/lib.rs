@@ -26,6 +26,7 @@ macro_rules! figures {
 
 figures! {
     // "name-on-the-page" => file_name, golden ["parameters to keep a golden drawing of", …];
+    "bloom-filter" => bloom_filter, golden ["bits=9600 probes=7 keys=1000", "bits=9600 probes=1 keys=1000", "bits=9600 probes=7 keys=5000"];
     "hash-ring" => hash_ring, golden ["nodes=4 vnodes=1 remove=yes", "nodes=4 vnodes=16 remove=yes", "nodes=8 vnodes=32"];
 }
 

@@ -1,0 +1,132 @@
+//! A Bloom filter's bits, how often it errs, and how that depends on the number of probes.
+//!
+//! Parameters: `bits` (in the filter), `probes` (for each key, 1 to 16), `keys` (inserted).
+
+use crate::svg::{Anchor, Axes, Scale, Svg, WIDTH};
+use crate::{Drawing, Params};
+use bloom_filter::{BloomFilter, Shape, hashes_for};
+
+/// Unseen keys that the filter is asked for.
+const UNSEEN: u64 = 100_000;
+const MOST_PROBES: u32 = 16;
+/// The strip shows the first bits of the filter.
+const ROWS: u64 = 4;
+const COLUMNS: u64 = 64;
+
+/// Fills the reference filter, asks it for every key it has and for many it has not, and draws what it said.
+pub fn draw(p: &Params) -> Drawing {
+    let bits = p.count("bits", 9_600).clamp(64, 1 << 24);
+    let probes = p.count("probes", 7).clamp(1, u64::from(MOST_PROBES)) as u32;
+    let keys = p.count("keys", 1_000).clamp(1, 1_000_000);
+
+    let with_probes = |probes| Shape::new(bits, probes).expect("bits and probes are within their limits");
+    let shape = with_probes(probes);
+    let mut filter = BloomFilter::new(shape);
+    (0..keys).for_each(|i| filter.insert(&key(b'i', i)));
+    let denied = (0..keys).filter(|&i| !filter.might_contain(&key(b'i', i))).count();
+    let mistaken = (0..UNSEEN).filter(|&i| filter.might_contain(&key(b'u', i))).count();
+    let measured = mistaken as f64 / UNSEEN as f64;
+    let curve: Vec<_> = (1..=MOST_PROBES).map(|k| (k, with_probes(k).false_positive_rate(keys))).collect();
+    let best = hashes_for(shape.bits(), keys);
+
+    let mut svg = Svg::new(WIDTH, 336.0);
+    draw_strip(&mut svg, &filter);
+    draw_curve(&mut svg, &curve, (probes, measured), best);
+
+    let set = percent(filter.set_bits() as f64 / shape.bits() as f64);
+    let sentence = format!(
+        "{} keys in {} bits, {} each: {} of the bits are set. Of the {} keys {} denied; of {} keys that were never \
+         inserted {} are mistaken for seen ones ({}; the formula says {}). The best number of probes here is {best}.",
+        grouped(keys),
+        grouped(shape.bits()),
+        if probes == 1 { "1 probe".to_owned() } else { format!("{probes} probes") },
+        set,
+        grouped(keys),
+        if denied == 0 { "none is".to_owned() } else { format!("{denied} are") },
+        grouped(UNSEEN),
+        grouped(mistaken as u64),
+        percent(measured),
+        percent(shape.false_positive_rate(keys)),
+    );
+    let alt = format!(
+        "A strip with the filter's first {} bits, {set} of all bits being set, above a curve of the false-positive rate over \
+         the number of probes; a dot on the curve marks what was measured with {probes}.",
+        ROWS * COLUMNS
+    );
+    Drawing::new(svg, sentence, alt)
+}
+
+fn key(kind: u8, i: u64) -> [u8; 9] {
+    let mut key = [kind; 9];
+    key[1..].copy_from_slice(&i.to_le_bytes());
+    key
+}
+
+/// One cell a bit, filled where it is set; neighbours that are set become one bar.
+fn draw_strip(svg: &mut Svg, filter: &BloomFilter) {
+    let (left, top, cell, height) = (8.0, 30.0, 6.0, 13.0);
+    let shown = (ROWS * COLUMNS).min(filter.shape().bits());
+    svg.text("ink small", (left, 18.0), Anchor::Start, &format!("the first {shown} bits: filled = set"));
+    let is_set = |bit: u64| bit < shown && filter.words()[(bit / 64) as usize] >> (bit % 64) & 1 == 1;
+    for row in 0..shown / COLUMNS {
+        let y = top + row as f64 * (height + 3.0);
+        let mut column = 0;
+        while column < COLUMNS {
+            let from = column;
+            while column < COLUMNS && is_set(row * COLUMNS + column) {
+                column += 1;
+            }
+            if column > from {
+                svg.rect("s0 fill", (left + from as f64 * cell, y), (column - from) as f64 * cell, height);
+            }
+            column += 1;
+        }
+        svg.rect("axis line", (left, y), COLUMNS as f64 * cell, height);
+    }
+}
+
+fn draw_curve(svg: &mut Svg, curve: &[(u32, f64)], (probes, measured): (u32, f64), best: u32) {
+    let axes = Axes {
+        left: 62.0,
+        right: 388.0,
+        top: 138.0,
+        bottom: 282.0,
+        x: Scale::Linear(0.5, f64::from(MOST_PROBES) + 0.5),
+        y: Scale::Log(1e-4, 1.0),
+    };
+    let ticks = [1, 4, 7, 10, 13, 16].map(|k| (f64::from(k), k.to_string()));
+    let ticks: Vec<_> = ticks.iter().map(|(at, label)| (*at, label.as_str())).collect();
+    let rates = [(1.0, "100 %"), (0.1, "10 %"), (0.01, "1 %"), (1e-3, "0.1 %"), (1e-4, "0.01 %")];
+    axes.draw(svg, ("probes for each key", &ticks), ("unseen keys mistaken", &rates));
+
+    let at = |k: u32, rate: f64| axes.at(f64::from(k), rate.clamp(1e-4, 1.0));
+    svg.polyline("s0 line", &curve.iter().map(|&(k, rate)| at(k, rate)).collect::<Vec<_>>());
+    if best <= MOST_PROBES {
+        let (x, _) = at(best, 1.0);
+        svg.line("muted dashed", (x, axes.top), (x, axes.bottom));
+        let (anchor, x) = if best > MOST_PROBES / 2 { (Anchor::End, x - 5.0) } else { (Anchor::Start, x + 5.0) };
+        svg.text("muted small", (x, axes.bottom - 6.0), anchor, &format!("best: {best}"));
+    }
+    let (x, y) = at(probes, measured);
+    svg.circle("s1 fill", (x, y), 6.0);
+    let (anchor, x) = if probes > MOST_PROBES / 2 { (Anchor::End, x - 10.0) } else { (Anchor::Start, x + 10.0) };
+    let above = if y < axes.top + 24.0 { y + 20.0 } else { y - 10.0 };
+    svg.text("ink small strong", (x, above), anchor, &format!("measured: {}", percent(measured)));
+}
+
+fn percent(share: f64) -> String {
+    let digits = if share >= 0.1 { 0 } else { 2 };
+    format!("{:.digits$} %", share * 100.0)
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
