@@ -111,12 +111,10 @@ impl Shape {
     pub fn probes(self, hash: u128) -> impl Iterator<Item = u64> {
         let mut next = scale(hash as u64, self.bits);
         let step = scale((hash >> 64) as u64, self.bits) | 1;
+        let around = self.bits - step;
         (0..self.hashes).map(move |_| {
             let bit = next;
-            next += step;
-            if next >= self.bits {
-                next -= self.bits;
-            }
+            next = next.checked_sub(around).unwrap_or(next + step); // (next + step) % bits, without the division
             bit
         })
     }
