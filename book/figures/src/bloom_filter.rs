@@ -110,7 +110,7 @@ fn draw_curve(svg: &mut Svg, curve: &[(u32, f64)], (probes, measured): (u32, f64
     let (x, y) = at(probes, measured);
     svg.circle("s1 fill", (x, y), 6.0);
     let (anchor, x) = if probes > MOST_PROBES / 2 { (Anchor::End, x - 10.0) } else { (Anchor::Start, x + 10.0) };
-    let above = if y < axes.top + 24.0 { y + 20.0 } else { y - 10.0 };
+    let above = if y < axes.top + 34.0 { y + 22.0 } else { y - 22.0 };
     svg.text("ink small strong", (x, above), anchor, &format!("measured: {}", percent(measured)));
 }
 
