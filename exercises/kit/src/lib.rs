@@ -1,10 +1,20 @@
 //! What the exercises' tests are made of: seeds that replay, a simulated world, its trace, histories and statistics.
 //!
-//! A protocol is written *sans-IO*: a pure `step(&mut self, input, now) -> Vec<Output>` with no thread, socket or clock.
+//! A protocol is written *sans-IO*: a pure [`step`](node::Node::step) that is told what happened and answers what to do,
+//! with no thread, socket or clock. [`sim`] runs it on virtual time under faults; [`trace`] shows the run; [`history`]
+//! judges what clients saw; [`Sometimes`] proves that the run got interesting.
 //! Nothing in here reads a real clock, opens a socket or draws an unseeded number.
 
+pub mod history;
+pub mod node;
 pub mod seed;
+pub mod sim;
+mod sometimes;
 #[cfg(feature = "stats")]
 pub mod stats;
+pub mod trace;
 
+pub use node::{CallId, Input, Millis, Node, NodeId, Output, Time};
 pub use seed::{Rng, Seed, for_seeds};
+pub use sim::{Cluster, Fault, Network, Sim};
+pub use sometimes::Sometimes;

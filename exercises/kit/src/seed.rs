@@ -61,6 +61,11 @@ pub fn seeds(count: u64) -> Vec<Seed> {
     (0..count).map(|i| if round == 0 { Seed(i) } else { Seed(mix(round).wrapping_add(i) >> 16) }).collect()
 }
 
+/// Whether `KIT_SEED` asks for one run only.
+pub(crate) fn replaying() -> bool {
+    std::env::var_os(SEED).is_some()
+}
+
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.trim().parse().unwrap_or_else(|_| panic!("{variable}={text} is not a whole number")))
