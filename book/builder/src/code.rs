@@ -26,7 +26,7 @@ pub fn transform(source: &str) -> String {
             }
             (Event::Text(text), Some((_, body))) => body.push_str(&text),
             (Event::End(TagEnd::CodeBlock), Some((info, body))) => {
-                edits.push((range, html::one_line(&block(info, body)) + "\n"));
+                edits.push((range, html::one_line(&block(info, body))));
                 listing = None;
             }
             _ => {}

@@ -117,10 +117,9 @@ impl Page<'_> {
                     }
                     None
                 }
-                Event::End(TagEnd::CodeBlock) => fence.take().map(|fence| {
-                    diagram::write(self.world.diagrams, &fence.alt, &fence.body, &self.fresh_id("d"))
-                        .map(|html| html + "\n")
-                }),
+                Event::End(TagEnd::CodeBlock) => fence
+                    .take()
+                    .map(|fence| diagram::write(self.world.diagrams, &fence.alt, &fence.body, &self.fresh_id("d"))),
                 Event::Start(Tag::Paragraph) => {
                     paragraph = Some(range.clone());
                     let text = source[range.clone()].trim();

@@ -1,7 +1,10 @@
 //! Mermaid diagrams, drawn as SVG at build time in the theme's colours.
 
 use crate::html::{Piece, Tag, escape, one_line, pieces};
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 /// Draws a Mermaid source as SVG. The book depends on this and not on the crate behind it.
 pub trait Diagrams {
@@ -95,14 +98,17 @@ fn root(tag: &Tag<'_>, alt: &str) -> Result<String, String> {
 
 /// The ids that some `url(#…)` or `href="#…"` names, and what they are called in the book.
 fn referenced(parts: &[Piece<'_>], prefix: &str) -> BTreeMap<String, String> {
+    let tags = || parts.iter().filter_map(|piece| if let Piece::Tag(tag) = piece { Some(tag) } else { None });
+    let ids: BTreeSet<_> = tags().filter_map(|tag| tag.attribute("id")).collect();
     let mut found = BTreeMap::new();
-    for piece in parts {
-        let Piece::Tag(tag) = piece else { continue };
+    for tag in tags() {
         for (_, value) in tag.attributes() {
             for rest in value.split("url(#").skip(1).chain(value.strip_prefix('#')) {
                 let id = rest.split(')').next().unwrap_or(rest).to_owned();
                 let next = format!("{prefix}-{}", found.len());
-                found.entry(id).or_insert(next);
+                if !id.is_empty() && ids.contains(id.as_str()) {
+                    found.entry(id).or_insert(next);
+                }
             }
         }
     }
@@ -157,29 +163,52 @@ fn element(tag: &Tag<'_>, ids: &BTreeMap<String, String>) -> Result<String, Stri
     Ok(out)
 }
 
-/// The theme's variable for one of the renderer's colours. A colour that is not known would be unreadable in one of the
-/// two themes, so it is an error and not a guess.
+/// The theme's variable for one of the renderer's colours, which are greys: what they mean follows from how dark they are.
+/// Any other colour would be unreadable in one of the two themes, so it is an error and not a guess.
 fn colour(property: &str, value: &str, note: bool) -> Result<String, String> {
-    let variable = match (property, value.to_ascii_lowercase().as_str()) {
-        (_, "none" | "transparent" | "inherit" | "currentcolor") => return Ok(value.to_owned()),
+    if matches!(value, "none" | "transparent" | "inherit" | "currentColor") {
+        return Ok(value.to_owned());
+    }
+    let Some(lightness) = grey(&value.to_ascii_lowercase()) else {
+        return Err(format!(
+            "the {property} `{value}` does not follow the theme: leave colours out of the diagram's source"
+        ));
+    };
+    let variable = match (property, lightness) {
         ("fill", _) if note => "--diagram-note",
-        (_, "#333333" | "#333" | "black" | "#000000" | "#000" | "#111111") => "--diagram-ink",
-        ("fill", "#eee" | "#eeeeee" | "#f4f4f4" | "#ececff") => "--diagram-box",
-        ("fill", "#666" | "#666666" | "#999" | "#999999") => "--diagram-line",
-        ("fill", "white" | "#ffffff" | "#fff") => "--diagram-paper",
-        ("fill", shade) if shade.starts_with("hsl(0, 0%, 9") || shade.starts_with("hsl(0,0%,9") => "--diagram-group",
-        ("fill", shade) if shade.starts_with("hsl(0, 0%, 8") => "--diagram-faint",
-        ("stroke", "white" | "#ffffff" | "#fff") => "--diagram-paper",
-        ("stroke", "#999" | "#999999" | "#707070" | "#aaa" | "#aaaaaa" | "#ccc") => "--diagram-border",
-        ("stroke", shade) if shade.starts_with("hsl(0, 0%, 8") => "--diagram-border",
-        ("stroke", "#666" | "#666666" | "#555" | "#555555") => "--diagram-line",
-        _ => {
-            return Err(format!(
-                "the renderer uses the {property} `{value}`, which has no place in the theme: add it in diagram.rs"
-            ));
-        }
+        (_, 0..=35) => "--diagram-ink",
+        ("stroke", 36..=59) | ("fill", 36..=65) => "--diagram-line",
+        ("stroke", 60..=96) => "--diagram-border",
+        ("fill", 66..=91) => "--diagram-faint",
+        ("fill", 92..=97) => "--diagram-box",
+        ("fill", 98..=99) => "--diagram-group",
+        _ => "--diagram-paper",
     };
     Ok(format!("var({variable})"))
+}
+
+/// The lightness of a grey, 0 to 100; nothing for a colour.
+fn grey(value: &str) -> Option<u8> {
+    match value {
+        "black" => return Some(0),
+        "white" => return Some(100),
+        _ => {}
+    }
+    if let Some(hex) = value.strip_prefix('#') {
+        let wide = match hex.len() {
+            3 => hex.chars().flat_map(|c| [c, c]).collect(),
+            6 => hex.to_owned(),
+            _ => return None,
+        };
+        let part = |at: usize| u8::from_str_radix(wide.get(at..at + 2)?, 16).ok();
+        let (red, green, blue) = (part(0)?, part(2)?, part(4)?);
+        let equal = red == green && green == blue;
+        return equal.then_some((u32::from(red) * 100 / 255) as u8);
+    }
+    let mut parts = value.strip_prefix("hsl(")?.strip_suffix(')')?.split(',').map(str::trim);
+    let (saturation, lightness) = (parts.nth(1)?, parts.next()?);
+    let percent: f64 = lightness.strip_suffix('%')?.parse().ok()?;
+    (saturation == "0%").then_some(percent.clamp(0.0, 100.0) as u8)
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ fn a_predict_box_needs_its_parts_and_says_on_which_line_they_lack() {
     assert_eq!(line, 2);
     assert!(what.contains("empty line before the `---`"), "{what}");
     assert!(fault("> [!predict]\n> Question?\n>\n> ---\n").1.contains("no answer"));
-    let (line, what) = fault("> [!predict]\n> Question?\n>\n> ---\n> a\n>\n> $\\frac{1$\n");
+    let (line, what) = fault("> [!predict]\n> Question?\n>\n> ---\n> a\n>\n> $\\frac{1}$\n");
     assert_eq!(line, 7, "{what}");
 }
 
