@@ -1,0 +1,364 @@
+//! The command line: which command, which words, which options; and help for each.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::failure::Failure;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// To explain.
+    Help(String),
+    /// To do something.
+    Run(Parsed),
+}
+
+/// A command with its words and options.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    /// Its name; empty if none was given.
+    pub(crate) command: &'static str,
+    /// The words after it.
+    pub(crate) words: Vec<String>,
+    options: BTreeMap<&'static str, String>,
+}
+
+impl Parsed {
+    /// True if `--name` was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.options.contains_key(name)
+    }
+
+    /// The value of `--name VALUE`.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
+
+    /// The value of `--name N`, a whole number of at least 1.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
+        let read = |text: &str| text.parse().ok().filter(|number| *number > 0);
+        let Some(text) = self.value(name) else { return Ok(None) };
+        read(text).map(Some).ok_or_else(|| Failure::new(format!("--{name} takes a whole number from 1, not `{text}`")))
+    }
+
+    /// True for `--format json`.
+    pub(crate) fn wants_json(&self) -> Result<bool, Failure> {
+        match self.value("format") {
+            None | Some("text") => Ok(false),
+            Some("json") => Ok(true),
+            Some(other) => {
+                Err(Failure::with_fix(format!("there is no format `{other}`"), "write --format text or --format json"))
+            }
+        }
+    }
+
+    /// The only word, for commands that need exactly one.
+    pub(crate) fn one_word(&self) -> Result<&str, Failure> {
+        match self.words.as_slice() {
+            [word] => Ok(word),
+            [] => Err(Failure::with_fix(format!("`{}` needs to know which exercise", self.command), self.usage_fix())),
+            _ => Err(Failure::with_fix(format!("`{}` takes one exercise at a time", self.command), self.usage_fix())),
+        }
+    }
+
+    fn usage_fix(&self) -> String {
+        format!("`cargo xtask {} --help`", self.command)
+    }
+}
+
+struct Command {
+    name: &'static str,
+    words: &'static str,
+    summary: &'static str,
+    help: &'static str,
+    options: &'static [Opt],
+}
+
+struct Opt {
+    name: &'static str,
+    value: Option<&'static str>,
+    help: &'static str,
+}
+
+const fn flag(name: &'static str, help: &'static str) -> Opt {
+    Opt { name, value: None, help }
+}
+
+const fn with(name: &'static str, value: &'static str, help: &'static str) -> Opt {
+    Opt { name, value: Some(value), help }
+}
+
+const FORMAT: Opt = with("format", "text|json", "how to print the result");
+const PORT: Opt = with("port", "PORT", "the port on this machine (3000)");
+
+/// How an exercise may be named; part of several helps.
+const NAMES: &str =
+    "EX is a name (hash-ring), an id (09-consistent-hashing/hash-ring), a chapter (09, consistent-hashing)\nor a path.";
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "start",
+        words: "",
+        summary: "your desk: the book in the browser, checks on every save",
+        help: "Serves the book on this machine with your progress in it, and checks what you work on whenever you save it.",
+        options: &[flag("no-open", "do not open the browser"), PORT],
+    },
+    Command {
+        name: "check",
+        words: "[EX…]",
+        summary: "run the tests and say what they found",
+        help: "Without EX: the exercise you stand in, else all. Exit code 0: all solved; 1: not yet; 2: could not run.",
+        options: &[
+            flag("all", "every exercise, wherever you stand"),
+            FORMAT,
+            with("jobs", "N", "how many tests run at once (one a processor)"),
+            with("timeout", "SECONDS", "the deadline of a test, in place of its exercise's"),
+        ],
+    },
+    Command {
+        name: "watch",
+        words: "[EX]",
+        summary: "the same on every save, here in the terminal",
+        help: "Without EX: the next one to solve. When it is solved, the one after it follows.\nKeys: h hint, n next, l list, r reset, s solution, b book, q quit.",
+        options: &[],
+    },
+    Command {
+        name: "hint",
+        words: "EX",
+        summary: "the next of three hints",
+        help: "Each call shows one hint more; the third is almost the code.",
+        options: &[],
+    },
+    Command {
+        name: "solution",
+        words: "EX",
+        summary: "the reference beside your code",
+        help: "Shows the difference between your code and the reference. Asks first while the exercise is unsolved.",
+        options: &[flag("yes", "do not ask")],
+    },
+    Command {
+        name: "reset",
+        words: "EX",
+        summary: "the exercise as it was handed out",
+        help: "Brings back stub, tests and manifest, even if you committed over them. What you wrote is kept aside, and its place printed.",
+        options: &[],
+    },
+    Command { name: "open", words: "EX", summary: "its page in the browser", help: "", options: &[] },
+    Command {
+        name: "trace",
+        words: "EX",
+        summary: "the picture of its last failing run",
+        help: "",
+        options: &[flag("no-open", "only print where the picture is")],
+    },
+    Command {
+        name: "book",
+        words: "build|serve|test",
+        summary: "build the book, serve it, or test its pages",
+        help: "The first call compiles the book's builder, which takes a minute or two.",
+        options: &[with("out", "DIR", "where `build` puts the pages (target/book)"), PORT],
+    },
+    Command {
+        name: "verify",
+        words: "[EX…]",
+        summary: "for authors: prove stub, solution and wrong answers",
+        help: "The stub compiles without a warning and fails every test; the solution passes all of them, formatted and free of\nwarnings; each wrong answer is rejected by exactly the tests it lists. Exit code 0: proved; 1: not; 2: could not run.",
+        options: &[FORMAT, flag("bless", "write .pristine and the wrong answers' `Fails:` lines from what happened")],
+    },
+    Command {
+        name: "new",
+        words: "CH/EX",
+        summary: "for authors: the scaffold of an exercise",
+        help: "Writes files that compile; `cargo xtask verify` then says what remains to do.",
+        options: &[],
+    },
+    Command {
+        name: "doctor",
+        words: "",
+        summary: "what is wrong with this machine, and its fix",
+        help: "Looks at the toolchain, the disk, file events, ports and stale builds.",
+        options: &[],
+    },
+    Command {
+        name: "bench",
+        words: "",
+        summary: "for authors: measure the runner itself",
+        help: "Measures the first verdict on a fresh target, a save, a warm list and a warm check of everything, beside `cargo nextest`\nwhere that is installed. Takes a few minutes.",
+        options: &[],
+    },
+];
+
+/// Reads the words after `cargo xtask`.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Asked, Failure> {
+    let mut parser = Parser::from_args(arguments);
+    let mut command: Option<&Command> = None;
+    let mut parsed = Parsed::default();
+    while let Some(argument) = parser.next().map_err(|error| Failure::new(error.to_string()))? {
+        match argument {
+            Arg::Long("help") | Arg::Short('h') => {
+                return Ok(Asked::Help(command.map_or_else(overview, Command::help)));
+            }
+            Arg::Value(word) if command.is_none() => {
+                let word = text(word)?;
+                if word == "help" {
+                    continue;
+                }
+                let found = find(&word)?;
+                (command, parsed.command) = (Some(found), found.name);
+            }
+            Arg::Value(word) => parsed.words.push(text(word)?),
+            Arg::Long(name) => {
+                let option = option(command, name)?;
+                let value = match option.value {
+                    None => String::new(),
+                    Some(what) => {
+                        let value = parser
+                            .value()
+                            .map_err(|_| Failure::new(format!("--{} needs a value: {what}", option.name)))?;
+                        text(value)?
+                    }
+                };
+                parsed.options.insert(option.name, value);
+            }
+            Arg::Short(letter) => {
+                let name = letter.to_string();
+                return Err(Failure::with_fix(format!("there is no option -{name}"), help_of(command)));
+            }
+        }
+    }
+    let takes_words = command.is_none_or(|command| !command.words.is_empty());
+    if let (false, Some(word)) = (takes_words, parsed.words.first()) {
+        return Err(Failure::with_fix(format!("`{}` takes no `{word}`", parsed.command), help_of(command)));
+    }
+    Ok(Asked::Run(parsed))
+}
+
+fn find(word: &str) -> Result<&'static Command, Failure> {
+    COMMANDS.iter().find(|command| command.name == word).ok_or_else(|| {
+        let near = catalog::nearest(word, COMMANDS.iter().map(|command| command.name));
+        let fix = near.map_or_else(
+            || "`cargo xtask --help` lists all".to_owned(),
+            |near| format!("did you mean `cargo xtask {near}`?"),
+        );
+        Failure::with_fix(format!("there is no command `{word}`"), fix)
+    })
+}
+
+fn option(command: Option<&'static Command>, name: &str) -> Result<&'static Opt, Failure> {
+    let known = command.map_or(&[] as &[Opt], |command| command.options);
+    known.iter().find(|option| option.name == name).ok_or_else(|| {
+        let near = catalog::nearest(name, known.iter().map(|option| option.name));
+        let fix = near.map_or_else(|| help_of(command), |near| format!("did you mean --{near}?"));
+        let of = command.map_or_else(String::new, |command| format!(" for `{}`", command.name));
+        Failure::with_fix(format!("there is no option --{name}{of}"), fix)
+    })
+}
+
+fn help_of(command: Option<&Command>) -> String {
+    let name = command.map_or("", |command| command.name);
+    format!("`cargo xtask {name}{}--help`", if name.is_empty() { "" } else { " " })
+}
+
+fn text(value: OsString) -> Result<String, Failure> {
+    value.string().map_err(|error| Failure::new(error.to_string()))
+}
+
+impl Command {
+    fn usage(&self) -> String {
+        [self.name, self.words].join(" ").trim_end().to_owned()
+    }
+
+    fn help(&self) -> String {
+        let mut text = format!("cargo xtask {}\n\n{}.\n", self.usage(), capitalised(self.summary));
+        for paragraph in [self.help, if self.words.contains("EX") && self.name != "new" { NAMES } else { "" }] {
+            if !paragraph.is_empty() {
+                let _ = write!(text, "\n{paragraph}\n");
+            }
+        }
+        if !self.options.is_empty() {
+            text.push('\n');
+        }
+        for option in self.options {
+            let name =
+                option.value.map_or_else(|| format!("--{}", option.name), |value| format!("--{} {value}", option.name));
+            let _ = writeln!(text, "  {name:<22}  {}", option.help);
+        }
+        text
+    }
+}
+
+fn overview() -> String {
+    let mut text = "cargo xtask                    where you are and what is next\n".to_owned();
+    for command in COMMANDS {
+        let _ = writeln!(text, "cargo xtask {:<18} {}", command.usage(), command.summary);
+    }
+    text + "\n`cargo xtask COMMAND --help` says more about each.\n"
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Asked, Failure> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn run(line: &str) -> Parsed {
+        match parsed(line).expect("understood") {
+            Asked::Run(parsed) => parsed,
+            Asked::Help(_) => panic!("help was not asked for"),
+        }
+    }
+
+    fn error(line: &str) -> String {
+        parsed(line).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn words_and_options_are_told_apart() {
+        let parsed = run("check cap-demo --format json 09 --jobs=3 --all");
+        assert_eq!((parsed.command, parsed.words.join(" ")), ("check", "cap-demo 09".to_owned()));
+        assert!(parsed.has("all") && parsed.wants_json().expect("known"));
+        assert_eq!(parsed.number("jobs").expect("a number"), Some(3));
+        assert_eq!(run("").command, "");
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_what_was_meant() {
+        assert!(error("chekc").contains("did you mean `cargo xtask check`?"));
+        assert!(error("check --fromat json").contains("did you mean --format?"));
+        assert!(error("verify --bles").contains("did you mean --bless?"));
+        assert!(error("doctor now").contains("takes no `now`"));
+        assert!(error("check --jobs").contains("--jobs needs a value: N"));
+        assert!(error("check -x").contains("no option -x"));
+        assert!(error("--verbose").contains("`cargo xtask --help`"));
+    }
+
+    #[test]
+    fn values_are_checked() {
+        assert!(run("check --format xml").wants_json().is_err());
+        assert!(run("check --jobs 0").number("jobs").is_err());
+        assert!(run("hint").one_word().is_err());
+        assert!(run("hint a b").one_word().is_err());
+    }
+
+    #[test]
+    fn every_command_explains_itself() {
+        for command in COMMANDS {
+            let Asked::Help(text) = parsed(&format!("{} --help", command.name)).expect("help") else {
+                panic!("no help")
+            };
+            assert!(text.starts_with(&format!("cargo xtask {}", command.name)) && text.len() > 40, "{text}");
+        }
+        assert!(matches!(parsed("--help"), Ok(Asked::Help(text)) if text.contains("doctor")));
+    }
+}

@@ -1,0 +1,199 @@
+//! `verify`: the three states of every exercise, proved.
+//!
+//! The stub compiles without a warning and fails every test; the solution passes every test and is clean; each wrong answer
+//! is rejected by exactly the tests that it lists. All of them compile in one build.
+
+mod row;
+
+use std::collections::BTreeMap;
+
+use catalog::Exercise;
+use judge::overlay::{self, Sources, Variant};
+use judge::{Built, Verdict, compile, run};
+use serde_json::json;
+
+use crate::args::Parsed;
+use crate::failure::Failure;
+use crate::ui::{self, Progress};
+use crate::workbook::Workbook;
+use crate::{bless, check, lint};
+use row::Row;
+
+/// A variant that was built and run.
+pub(crate) struct Judged {
+    pub(crate) built: Built,
+    pub(crate) verdict: Verdict,
+}
+
+/// The variants of one exercise by name (`stub`, `solution`, `wrong-…`), and what kept others from being built.
+#[derive(Default)]
+pub(crate) struct Evidence {
+    pub(crate) judged: BTreeMap<String, Judged>,
+    pub(crate) reasons: Vec<String>,
+    /// Exercise and solution as clippy sees them.
+    pub(crate) lints: [Vec<String>; 2],
+    /// Files that rustfmt would write differently.
+    pub(crate) unformatted: Vec<String>,
+}
+
+pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
+    let json = parsed.wants_json()?;
+    let mut workbook = Workbook::open()?;
+    if workbook.catalog.is_handout() && workbook.catalog.exercises().next().is_some() {
+        return Err(Failure::with_fix(
+            "this is a handout: it has no solutions to prove",
+            "run verify where the course is written",
+        ));
+    }
+    let named = workbook.select(&parsed.words)?;
+    let ids: Vec<_> = if named.is_empty() { workbook.catalog.exercises().collect() } else { named }
+        .into_iter()
+        .map(|exercise| exercise.id.clone())
+        .collect();
+    let chosen: Vec<&Exercise> = ids.iter().filter_map(|id| workbook.catalog.get(id)).collect();
+    let evidence = gather(&workbook, &chosen, json)?;
+    let mut blessed = Vec::new();
+    if parsed.has("bless") {
+        for (exercise, evidence) in chosen.iter().zip(&evidence) {
+            blessed.extend(write_down(exercise, evidence)?);
+        }
+        workbook = Workbook::open()?;
+    }
+    let chosen: Vec<&Exercise> = ids.iter().filter_map(|id| workbook.catalog.get(id)).collect();
+    let rows: Vec<Row> =
+        chosen.iter().zip(&evidence).map(|(exercise, evidence)| Row::of(&workbook, exercise, evidence)).collect();
+    let elsewhere = if parsed.words.is_empty() { row::problems_elsewhere(&workbook) } else { Vec::new() };
+    let proved = rows.iter().all(Row::is_proved) && elsewhere.is_empty();
+    if json {
+        let rows: Vec<_> = rows.iter().map(Row::to_json).collect();
+        ui::print(&format!("{:#}\n", json!({"schema": 1, "proved": proved, "exercises": rows, "problems": elsewhere})));
+    } else {
+        ui::print(
+            &rows
+                .iter()
+                .map(Row::to_text)
+                .chain(elsewhere.iter().map(|what| format!("{} {what}\n", ui::bad("✗"))))
+                .collect::<String>(),
+        );
+        for what in blessed {
+            ui::print(&format!("  wrote {what}\n"));
+        }
+        let count = rows.iter().filter(|row| row.is_proved()).count();
+        ui::print(&format!("\n{count} of {} proved\n", ui::count(rows.len(), "exercise")));
+    }
+    Ok(proved)
+}
+
+/// Builds and runs every variant of every chosen exercise, then asks rustfmt and clippy.
+fn gather(workbook: &Workbook, chosen: &[&Exercise], silent: bool) -> Result<Vec<Evidence>, Failure> {
+    let mut evidence: Vec<Evidence> = chosen.iter().map(|_| Evidence::default()).collect();
+    let mut variants: Vec<Variant<'_>> = Vec::new();
+    let mut owners: Vec<usize> = Vec::new();
+    for (index, exercise) in chosen.iter().enumerate() {
+        for (name, sources) in sources(exercise, &mut evidence[index].reasons) {
+            variants.push(Variant { exercise, name, sources });
+            owners.push(index);
+        }
+    }
+    let mut options = check::options(workbook);
+    options.colour = false;
+    let overlay = overlay::lay(&workbook.catalog, &workbook.target, "verify", &variants)?;
+    let packages: Vec<_> =
+        overlay.subjects.iter().map(|subject| (subject.package.as_str(), subject.dir.as_path())).collect();
+    let bar = Progress::new(silent);
+    let on_event = |event| bar.on(&event);
+    let built = if packages.is_empty() {
+        Vec::new()
+    } else {
+        compile::compile(&overlay.workspace, &packages, &options, &on_event)
+            .map_err(|failed| check::cargo_failed(workbook, &failed))?
+    };
+    let verdicts = run::run(&overlay.subjects, &built, &options, &on_event);
+    drop(bar);
+    if run::was_stopped() {
+        return Err(Failure::new("stopped"));
+    }
+    for (((owner, variant), built), verdict) in owners.iter().zip(&variants).zip(built).zip(verdicts) {
+        evidence[*owner].judged.insert(variant.name.clone(), Judged { built, verdict });
+    }
+    lint_all(workbook, chosen, &mut evidence)?;
+    Ok(evidence)
+}
+
+/// The variants that can be written; why the others cannot goes to `reasons`.
+fn sources(exercise: &Exercise, reasons: &mut Vec<String>) -> Vec<(String, Sources)> {
+    let mut found = Vec::new();
+    match overlay::read_sources(&exercise.dir().join("src")) {
+        Ok(stub) => found.push(("stub".to_owned(), stub)),
+        Err(error) => reasons.push(format!("stub: {error}")),
+    }
+    if exercise.solution_file().is_none() {
+        return found; // The catalog says so already.
+    }
+    let solution = match overlay::read_sources(&exercise.solution_dir().join("src")) {
+        Ok(solution) => solution,
+        Err(error) => {
+            reasons.push(format!("solution: {error}"));
+            return found;
+        }
+    };
+    for wrong in &exercise.misconceptions {
+        match wrong.patch.as_deref().map(|diff| overlay::patched(&solution, diff)) {
+            Some(Ok(sources)) => found.push((format!("wrong-{}", wrong.slug), sources)),
+            Some(Err(what)) => reasons.push(format!("wrong/{}.patch {what}", wrong.slug)),
+            None => reasons.push(format!("wrong/{}.patch has headers but no diff", wrong.slug)),
+        }
+    }
+    found.push(("solution".to_owned(), solution));
+    found
+}
+
+fn lint_all(workbook: &Workbook, chosen: &[&Exercise], evidence: &mut [Evidence]) -> Result<(), Failure> {
+    let root = &workbook.catalog.root;
+    let mut packages = Vec::new();
+    for exercise in chosen {
+        packages.push((exercise.package().to_owned(), exercise.dir()));
+        if exercise.solution_dir().join("Cargo.toml").is_file() {
+            packages.push((format!("{}-solution", exercise.package()), exercise.solution_dir()));
+        }
+    }
+    let bar = Progress::new(true);
+    let said =
+        lint::clippy(root, &workbook.target, &packages).map_err(|failed| check::cargo_failed(workbook, &failed))?;
+    drop(bar);
+    let mut files = Vec::new();
+    for exercise in chosen {
+        files.extend([exercise.stub(), exercise.tests_file()].into_iter().filter(|file| file.is_file()));
+        files.extend(exercise.solution_file());
+    }
+    let unformatted = lint::unformatted(root, &files).map_err(Failure::new)?;
+    for (exercise, evidence) in chosen.iter().zip(evidence) {
+        for ((_, dir), said) in packages.iter().zip(&said) {
+            if *dir == exercise.dir() {
+                evidence.lints[0].clone_from(said);
+            } else if *dir == exercise.solution_dir() {
+                evidence.lints[1].clone_from(said);
+            }
+        }
+        let own = unformatted
+            .iter()
+            .filter(|file| file.starts_with(exercise.dir()) || file.starts_with(exercise.solution_dir()));
+        evidence.unformatted = own.map(|file| workbook.relative(file)).collect();
+    }
+    Ok(())
+}
+
+/// Writes `.pristine` and the lists of failing tests; returns what changed.
+fn write_down(exercise: &Exercise, evidence: &Evidence) -> Result<Vec<String>, Failure> {
+    let mut written = Vec::new();
+    if bless::pristine(exercise)? {
+        written.push(format!("exercises/{}/.pristine", exercise.id));
+    }
+    for wrong in &exercise.misconceptions {
+        let Some(judged) = evidence.judged.get(&format!("wrong-{}", wrong.slug)) else { continue };
+        if judged.built.errors.is_empty() && bless::fails(exercise, &wrong.slug, &row::failed(&judged.verdict))? {
+            written.push(format!("solutions/{}/wrong/{}.patch", exercise.id, wrong.slug));
+        }
+    }
+    Ok(written)
+}

@@ -1,0 +1,253 @@
+//! One exercise's row: what is proved, and every reason why something is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use catalog::{Exercise, Id, Pristine, calls_macro};
+use judge::{Outcome, Status, Verdict};
+use serde_json::{Value, json};
+
+use super::Evidence;
+use crate::ui;
+use crate::workbook::Workbook;
+
+/// How many wrong answers an exercise has at least.
+const WRONG_ANSWERS: usize = 3;
+
+pub(crate) struct Row {
+    id: Id,
+    stub: Vec<String>,
+    solution: Vec<String>,
+    wrong: Vec<String>,
+    parts: Vec<String>,
+    wrong_count: usize,
+    tests: usize,
+}
+
+impl Row {
+    /// Weighs the evidence.
+    pub(crate) fn of(workbook: &Workbook, exercise: &Exercise, evidence: &Evidence) -> Self {
+        let (stub, solution, wrong) = (stub(evidence), solution(exercise, evidence), wrong(exercise, evidence));
+        let tests = evidence.judged.get("solution").map_or(0, |judged| judged.verdict.tests.len());
+        let parts = parts(workbook, exercise, evidence);
+        let wrong_count = exercise.misconceptions.len();
+        Self { id: exercise.id.clone(), stub, solution, wrong, parts, wrong_count, tests }
+    }
+
+    pub(crate) fn is_proved(&self) -> bool {
+        self.reasons().next().is_none()
+    }
+
+    fn reasons(&self) -> impl Iterator<Item = &String> {
+        self.stub.iter().chain(&self.solution).chain(&self.wrong).chain(&self.parts)
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        let mark = |reasons: &[String]| if reasons.is_empty() { ui::good("✓") } else { ui::bad("✗") };
+        let mut text = format!(
+            "{} {:<36} stub {}   solution {}   {} {}   parts {}   {}\n",
+            if self.is_proved() { ui::good("✓") } else { ui::bad("✗") },
+            self.id,
+            mark(&self.stub),
+            mark(&self.solution),
+            ui::count(self.wrong_count, "wrong answer"),
+            mark(&self.wrong),
+            mark(&self.parts),
+            ui::dim(&ui::count(self.tests, "test")),
+        );
+        for reason in self.reasons() {
+            let _ = writeln!(text, "    {}", reason.trim_end().replace('\n', "\n    "));
+        }
+        text
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "id": self.id.as_str(),
+            "proved": self.is_proved(),
+            "tests": self.tests,
+            "wrong_answers": self.wrong_count,
+            "reasons": {"stub": self.stub, "solution": self.solution, "wrong": self.wrong, "parts": self.parts},
+        })
+    }
+}
+
+/// The tests that did not pass.
+pub(crate) fn failed(verdict: &Verdict) -> BTreeSet<String> {
+    verdict.tests.iter().filter(|test| test.outcome != Outcome::Passed).map(|test| test.name.clone()).collect()
+}
+
+fn stub(evidence: &Evidence) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        evidence.reasons.iter().filter(|reason| reason.starts_with("stub:")).cloned().collect();
+    let Some(judged) = evidence.judged.get("stub") else { return reasons };
+    reasons.extend(judged.built.errors.iter().map(|error| format!("stub: does not compile\n{error}")));
+    if judged.verdict.status == Status::BuildError {
+        if judged.built.errors.is_empty() {
+            reasons.push("stub: there is not one test to run".to_owned());
+        }
+        return reasons;
+    }
+    let warnings = judged.built.warnings.iter().chain(&evidence.lints[0]);
+    reasons.extend(distinct(warnings).into_iter().map(|warning| format!("stub: compiles with a warning\n{warning}")));
+    for test in &judged.verdict.tests {
+        match test.outcome {
+            Outcome::Passed => reasons.push(format!("stub: {} passes already: a test must need an answer", test.name)),
+            Outcome::Timeout => reasons.push(format!("stub: {} hangs", test.name)),
+            Outcome::Crashed => reasons.push(format!("stub: {} crashes: {}", test.name, test.message)),
+            Outcome::Failed => {}
+        }
+    }
+    reasons
+}
+
+fn solution(exercise: &Exercise, evidence: &Evidence) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        evidence.reasons.iter().filter(|reason| reason.starts_with("solution:")).cloned().collect();
+    let Some(judged) = evidence.judged.get("solution") else { return reasons };
+    reasons.extend(judged.built.errors.iter().map(|error| format!("solution: does not compile\n{error}")));
+    if judged.built.errors.is_empty() {
+        let tests = judged.verdict.tests.iter().filter(|test| test.outcome != Outcome::Passed);
+        reasons.extend(tests.map(|test| format!("solution: {} {}: {}", test.name, test.outcome.word(), test.message)));
+    }
+    let warnings = distinct(judged.built.warnings.iter().chain(&evidence.lints[1]));
+    reasons.extend(warnings.into_iter().map(|warning| format!("solution: has a warning\n{warning}")));
+    let sources = exercise.solution_file().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    for name in ["todo", "unimplemented"] {
+        if calls_macro(&sources, name) {
+            reasons.push(format!("solution: has a {name}!"));
+        }
+    }
+    if !exercise.solution_dir().join("Cargo.toml").is_file() {
+        reasons.push("solution: has no Cargo.toml, so the workspace does not test it".to_owned());
+    }
+    reasons
+}
+
+fn wrong(exercise: &Exercise, evidence: &Evidence) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        evidence.reasons.iter().filter(|reason| reason.starts_with("wrong/")).cloned().collect();
+    if exercise.misconceptions.len() < WRONG_ANSWERS {
+        reasons.push(format!("wrong answers: {} instead of at least {WRONG_ANSWERS}", exercise.misconceptions.len()));
+    }
+    let mut lists: BTreeMap<&BTreeSet<String>, &str> = BTreeMap::new();
+    for known in &exercise.misconceptions {
+        let Some(judged) = evidence.judged.get(&format!("wrong-{}", known.slug)) else { continue };
+        let name = format!("wrong/{}.patch", known.slug);
+        if !judged.built.errors.is_empty() {
+            reasons.push(format!("{name} does not compile\n{}", judged.built.errors.join("\n")));
+            continue;
+        }
+        let failed = failed(&judged.verdict);
+        if failed.is_empty() {
+            reasons.push(format!("{name} survives: no test rejects it"));
+            continue;
+        }
+        if failed != known.fails {
+            reasons.push(format!("{name} {}", difference(&known.fails, &failed)));
+        }
+        if let Some(other) = lists.insert(&known.fails, &known.slug).filter(|_| !known.fails.is_empty()) {
+            reasons.push(format!("{name} fails the same tests as wrong/{other}.patch: nobody can tell them apart"));
+        }
+    }
+    reasons
+}
+
+fn difference(listed: &BTreeSet<String>, failed: &BTreeSet<String>) -> String {
+    let names = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        one.difference(other).map(String::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let mut parts = Vec::new();
+    if !names(failed, listed).is_empty() {
+        parts.push(format!("also fails {}", names(failed, listed)));
+    }
+    if !names(listed, failed).is_empty() {
+        parts.push(format!("does not fail {}", names(listed, failed)));
+    }
+    format!("is not rejected as its `Fails:` line says: it {} (--bless writes the line)", parts.join("; it "))
+}
+
+/// Everything around the code: page, hints, contents, metadata, format, `.pristine`.
+fn parts(workbook: &Workbook, exercise: &Exercise, evidence: &Evidence) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let (dir, solution) = (exercise.dir(), exercise.solution_dir());
+    for problem in &workbook.problems.0 {
+        let own =
+            problem.file.starts_with(&dir) || problem.file.starts_with(&solution) || problem.file == exercise.page();
+        let listed = problem.file.ends_with("SUMMARY.md") && problem.fix.contains(exercise.id.as_str());
+        if own || listed {
+            reasons.push(format!("{}: {} ({})", workbook.relative(&problem.file), problem.what, problem.fix));
+        }
+    }
+    for (key, text) in [("title", &exercise.title), ("summary", &exercise.summary)] {
+        if text.contains("TODO") {
+            reasons.push(format!("Cargo.toml: `{key}` still says TODO"));
+        }
+    }
+    for hint in exercise.hints.iter().filter(|hint| hint.contains("TODO")) {
+        reasons.push(format!("hints.md still says: {hint}"));
+    }
+    for file in &evidence.unformatted {
+        reasons.push(format!("{file}: not as rustfmt writes it (cargo fmt)"));
+    }
+    let tests: BTreeSet<String> = evidence
+        .judged
+        .get("solution")
+        .map(|judged| judged.verdict.tests.iter().map(|test| test.name.clone()).collect())
+        .unwrap_or_default();
+    for name in exercise.points.keys().filter(|name| !tests.is_empty() && !tests.contains(*name)) {
+        reasons.push(format!("Cargo.toml: `points` names a test that does not exist: {name}"));
+    }
+    for test in tests.iter().filter(|name| !name.starts_with("stage_")) {
+        reasons.push(format!("tests: {test} stands in no `mod stage_…`"));
+    }
+    reasons.extend(pristine(exercise));
+    reasons
+}
+
+fn pristine(exercise: &Exercise) -> Option<String> {
+    let Some(listed) = Pristine::read(&exercise.dir()) else {
+        return Some(".pristine is missing (--bless writes it)".to_owned());
+    };
+    let now = Pristine::of(&exercise.dir()).unwrap_or_default();
+    let paths = listed.differences(&now);
+    (!paths.is_empty()).then(|| format!(".pristine does not fit {} (--bless writes it)", paths.join(", ")))
+}
+
+/// Faults of the trees that belong to no exercise that could be read.
+pub(crate) fn problems_elsewhere(workbook: &Workbook) -> Vec<String> {
+    let belongs = |problem: &catalog::Problem| {
+        workbook.catalog.exercises().any(|exercise| {
+            problem.file.starts_with(exercise.dir())
+                || problem.file.starts_with(exercise.solution_dir())
+                || problem.file == exercise.page()
+                || (problem.file.ends_with("SUMMARY.md") && problem.fix.contains(exercise.id.as_str()))
+        })
+    };
+    let elsewhere = workbook.problems.0.iter().filter(|problem| !belongs(problem));
+    elsewhere
+        .map(|problem| format!("{}: {} ({})", workbook.relative(&problem.file), problem.what, problem.fix))
+        .collect()
+}
+
+/// Rustc and clippy say many things twice, once for the library and once for the tests.
+fn distinct<'a>(messages: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    messages.filter(|message| seen.insert(message.lines().next().unwrap_or_default())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_list_that_is_not_right_says_how() {
+        let text = difference(&set(&["a", "b"]), &set(&["b", "c"]));
+        assert!(text.contains("also fails c") && text.contains("does not fail a"), "{text}");
+    }
+}
