@@ -14,6 +14,9 @@ mod sometimes;
 pub mod stats;
 pub mod trace;
 
+/// The random numbers library whose traits [`Rng`] implements, for `use kit::rand::RngExt as _`.
+pub use rand;
+
 pub use node::{CallId, Input, Millis, Node, NodeId, Output, Time};
 pub use seed::{Rng, Seed, for_seeds};
 pub use sim::{Cluster, Fault, Network, Sim};
