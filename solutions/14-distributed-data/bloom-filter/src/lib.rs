@@ -1,6 +1,8 @@
 //! A Bloom filter answers "have you seen this key?" in about ten bits a key, and may err in one direction only.
 //!
 //! *No* is certain: the key was never inserted. *Yes* means *perhaps*, with a chance of error that you choose.
+//!
+//! What runs for every key is `#[inline]`: it is called from other crates, and a call costs as much as a probe.
 
 use std::f64::consts::LN_2;
 
@@ -9,11 +11,14 @@ pub const MAX_HASHES: u32 = 64;
 
 /// The hash of a key, the same in every process, on every machine and in every release: filters travel.
 ///
-/// XXH3 has a written specification and spreads the keys well over all 128 bits. It has no secret: somebody who chooses
-/// the keys can choose them so that they collide.
+/// Two numbers in one: the low half is XXH3, whose specification is frozen; the high half is the same multiplied by an odd
+/// constant, which brings the low bits to the top. It has no secret: who chooses the keys can make them collide.
+#[inline]
 #[must_use]
 pub fn hash(key: &[u8]) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(key)
+    let low = xxhash_rust::xxh3::xxh3_64(key);
+    let high = low.wrapping_mul(0x9e37_79b9_7f4a_7c15); // 2⁶⁴ divided by the golden ratio
+    u128::from(high) << 64 | u128::from(low)
 }
 
 // ANCHOR: sizing
@@ -108,6 +113,7 @@ impl Shape {
     ///
     /// Double hashing (Kirsch and Mitzenmacher 2006): one half of the hash says where to begin, the other how far to
     /// step. The step is odd and `bits` a multiple of 64, so 64 steps meet no bit twice, whatever the hash.
+    #[inline]
     pub fn probes(self, hash: u128) -> impl Iterator<Item = u64> {
         let mut next = scale(hash as u64, self.bits);
         let step = scale((hash >> 64) as u64, self.bits) | 1;
@@ -142,6 +148,7 @@ impl BloomFilter {
     }
 
     /// Remembers `key`, for ever: a bit that two keys share cannot be taken back for one of them.
+    #[inline]
     pub fn insert(&mut self, key: &[u8]) {
         for bit in self.shape.probes(hash(key)) {
             self.words[(bit / 64) as usize] |= 1 << (bit % 64);
@@ -149,6 +156,7 @@ impl BloomFilter {
     }
 
     /// `false`: `key` was never inserted. `true`: perhaps it was.
+    #[inline]
     #[must_use]
     pub fn might_contain(&self, key: &[u8]) -> bool {
         self.shape.probes(hash(key)).all(|bit| self.words[(bit / 64) as usize] & (1 << (bit % 64)) != 0)
