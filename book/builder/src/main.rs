@@ -71,7 +71,7 @@ fn parse() -> Result<Command> {
     while let Some(arg) = parser.next()? {
         match arg {
             Long("out") if matches!(word.as_str(), "build" | "serve" | "test") => {
-                out = Some(PathBuf::from(parser.value()?))
+                out = Some(PathBuf::from(parser.value()?));
             }
             Long("port") if word == "serve" => port = Some(parser.value()?.parse()?),
             Long("help") | Short('h') => return Ok(Command::Help),

@@ -8,9 +8,11 @@ mod card;
 mod diagram;
 mod figure;
 mod formula;
+mod includes;
 mod inline;
 
 pub use diagram::{Ariel, Diagrams};
+pub use includes::faults as include_faults;
 pub use inline::render as render_markdown;
 
 use catalog::{Catalog, Id};

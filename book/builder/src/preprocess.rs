@@ -41,14 +41,15 @@ impl Preprocessor for Syntax {
         book.for_each_mut(|item| {
             let BookItem::Chapter(chapter) = item else { return };
             let Some(path) = &chapter.source_path else { return };
+            let file = context.root.join(&context.config.book.src).join(path);
+            let mut found = page::include_faults(file.parent().unwrap_or(&self.root), &chapter.content);
             match page::transform(&world, path, &chapter.content) {
                 Ok(content) => chapter.content = content,
-                Err(found) => {
-                    let file = context.root.join(&context.config.book.src).join(path);
-                    let file = file.strip_prefix(&self.root).unwrap_or(&file).display().to_string();
-                    faults.extend(found.into_iter().map(|fault| format!("{file}:{}: {}", fault.line, fault.what)));
-                }
+                Err(more) => found.extend(more),
             }
+            found.sort_by_key(|fault| fault.line);
+            let file = file.strip_prefix(&self.root).unwrap_or(&file).display().to_string();
+            faults.extend(found.into_iter().map(|fault| format!("{file}:{}: {}", fault.line, fault.what)));
         });
         if faults.is_empty() { Ok(book) } else { Err(anyhow!("{}", faults.join("\n"))) }
     }

@@ -51,6 +51,29 @@ pub fn run(project: &Project, out: &Path, port: Option<u16>) -> Result<()> {
     Ok(())
 }
 
+/// Serves the book in `out` as it is, as any web server would, and returns its address. Ends with the process.
+///
+/// # Errors
+/// If no port can be had.
+pub fn plain(out: &Path) -> Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("the book cannot be served on localhost")?;
+    let address = format!("http://{}/", listener.local_addr()?);
+    let out = out.to_owned();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let out = out.clone();
+            thread::spawn(move || {
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+                if let Some(request) = Request::read(&mut stream) {
+                    // The browser may have gone.
+                    let _ = http::file(&out, &request.path, false).write(&mut stream, request.head_only);
+                }
+            });
+        }
+    });
+    Ok(address)
+}
+
 /// A listener on `port`, or on the first free one from [`PORT`] if none is named.
 fn listen(port: Option<u16>) -> Result<TcpListener> {
     if let Some(port) = port {
@@ -150,7 +173,7 @@ impl State {
             (true, Some(Some(fault))) => {
                 Response::ok(http::HTML, notice("The book cannot be built", &fault).into_bytes())
             }
-            _ => http::file(&self.out, path),
+            _ => http::file(&self.out, path, true),
         }
     }
 

@@ -86,9 +86,9 @@ impl Response {
     }
 }
 
-/// The file below `root` that `path` names, or the page for a wrong address.
-pub(super) fn file(root: &Path, path: &str) -> Response {
-    let Some(mut file) = inside(root, path) else { return not_found(root) };
+/// The file below `root` that `path` names, or the page for a wrong address. With `live`, pages learn where to listen.
+pub(super) fn file(root: &Path, path: &str, live: bool) -> Response {
+    let Some(mut file) = inside(root, path) else { return not_found(root, live) };
     if file.is_dir() {
         if !path.ends_with('/') {
             let location = Some(format!("{path}/"));
@@ -97,19 +97,18 @@ pub(super) fn file(root: &Path, path: &str) -> Response {
         file.push("index.html");
     }
     match fs::read(&file) {
-        Ok(body) => page(kind_of(&file), body),
-        Err(_) => not_found(root),
+        Ok(body) => page(kind_of(&file), body, live),
+        Err(_) => not_found(root, live),
     }
 }
 
-fn not_found(root: &Path) -> Response {
+fn not_found(root: &Path, live: bool) -> Response {
     let body = fs::read(root.join("404.html")).unwrap_or_else(|_| b"not found".to_vec());
-    Response { status: "404 Not Found", ..page(HTML, body) }
+    Response { status: "404 Not Found", ..page(HTML, body, live) }
 }
 
-/// A file's answer; a page is told that it is served live.
-fn page(kind: &'static str, body: Vec<u8>) -> Response {
-    if kind != HTML {
+fn page(kind: &'static str, body: Vec<u8>, live: bool) -> Response {
+    if kind != HTML || !live {
         return Response::ok(kind, body);
     }
     let html = String::from_utf8_lossy(&body).replacen("<body", "<body data-live=\"/__events\"", 1);
@@ -183,8 +182,9 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(root.path().join("ch")).expect("can be made");
         fs::write(root.path().join("ch/index.html"), "<body class=x>").expect("can be written");
-        assert_eq!(file(root.path(), "/ch/").body, b"<body data-live=\"/__events\" class=x>");
-        assert_eq!(file(root.path(), "/ch").location.as_deref(), Some("/ch/"));
-        assert_eq!(file(root.path(), "/none.html").status, "404 Not Found");
+        assert_eq!(file(root.path(), "/ch/", true).body, b"<body data-live=\"/__events\" class=x>");
+        assert_eq!(file(root.path(), "/ch/", false).body, b"<body class=x>");
+        assert_eq!(file(root.path(), "/ch", true).location.as_deref(), Some("/ch/"));
+        assert_eq!(file(root.path(), "/none.html", true).status, "404 Not Found");
     }
 }

@@ -1,0 +1,100 @@
+//! What a reader's first visit to a page transfers.
+
+use super::{Built, Outcome};
+use crate::{
+    html::{Piece, pieces},
+    site::resolve,
+};
+use anyhow::Result;
+use flate2::{Compression, write::GzEncoder};
+use std::{collections::BTreeMap, fs, io::Write};
+
+/// A page and all that it loads at once may weigh this much, compressed.
+const LIMIT: usize = 100 * 1024;
+
+/// Prints the table of weights and judges each page by [`LIMIT`].
+pub(super) fn pages(built: &Built) -> Result<Outcome> {
+    let mut weights: BTreeMap<String, usize> = BTreeMap::new();
+    let mut faults = Vec::new();
+    let mut heaviest = (0, "");
+    println!("      gz bytes   page     styles   scripts  other");
+    for page in &built.pages {
+        let own = compressed(page.html.as_bytes())?;
+        let (mut styles, mut scripts, mut other) = (0, 0, 0);
+        for (kind, path) in first_load(&page.path, &page.html) {
+            let weight = match weights.get(&path) {
+                Some(weight) => *weight,
+                None => {
+                    // A missing file is the link check's to report.
+                    let weight = compressed(&fs::read(built.out.join(&path)).unwrap_or_default())?;
+                    weights.insert(path, weight);
+                    weight
+                }
+            };
+            match kind {
+                "style" => styles += weight,
+                "script" => scripts += weight,
+                _ => other += weight,
+            }
+        }
+        let total = own + styles + scripts + other;
+        println!("      {total:>8}   {own:>6}   {styles:>6}   {scripts:>7}  {other:>5}  {}", page.path);
+        // The print page is the whole book on purpose.
+        if page.path != "print.html" {
+            if total > LIMIT {
+                faults.push(format!("{}: {total} bytes gz, more than {LIMIT}", page.path));
+            }
+            heaviest = heaviest.max((total, &page.path));
+        }
+    }
+    let (total, path) = heaviest;
+    Ok(Outcome::from_faults(faults, format!("at most {total} of {LIMIT} bytes gz ({path})")))
+}
+
+/// The files that a browser loads with the page, by kind.
+fn first_load(page: &str, html: &str) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    for piece in pieces(html) {
+        let Piece::Tag(tag) = piece else { continue };
+        let load = match tag.name {
+            "link" => match tag.attribute("rel") {
+                Some("stylesheet") => Some(("style", tag.attribute("href"))),
+                Some("icon" | "preload") => Some(("other", tag.attribute("href"))),
+                _ => None,
+            },
+            "script" => Some(("script", tag.attribute("src"))),
+            "img" if tag.attribute("loading") != Some("lazy") => Some(("other", tag.attribute("src"))),
+            _ => None,
+        };
+        if let Some((kind, Some(link))) = load
+            && let Some(path) = resolve(page, link)
+        {
+            found.push((kind, path));
+        }
+    }
+    found
+}
+
+/// How long `bytes` are as a server sends them.
+fn compressed(bytes: &[u8]) -> Result<usize> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn only_what_is_loaded_at_once_counts() {
+        let html = "<link rel=stylesheet href='../a.css'><link rel=next href='b.html'><script src='../x.js'></script>\
+                    <script>inline</script><img src='p.png'><img loading=lazy src='q.png'><a href='c.html'>c</a>";
+        let loads: Vec<_> = first_load("ch/page.html", html);
+        assert_eq!(
+            loads,
+            [("style", "a.css".to_owned()), ("script", "x.js".to_owned()), ("other", "ch/p.png".to_owned())]
+        );
+    }
+}
