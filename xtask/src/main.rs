@@ -1,26 +1,26 @@
 //! `cargo xtask`: the workbook's runner. It builds what you wrote, runs the tests, and says where you are and what is next.
 
 mod args;
-//TMP mod bench;
+mod bench;
 mod bless;
-//TMP mod book;
+mod book;
 mod check;
-//TMP mod doctor;
+mod doctor;
 mod failure;
-//TMP mod git;
-//TMP mod hint;
+mod git;
+mod hint;
 mod lint;
-//TMP mod new;
-//TMP mod open;
+mod new;
+mod open;
 mod report;
-//TMP mod reset;
-//TMP mod solution;
-//TMP mod start;
+mod reset;
+mod solution;
+mod start;
 mod status;
-//TMP mod trace;
+mod trace;
 mod ui;
 mod verify;
-//TMP mod watch;
+mod watch;
 mod workbook;
 
 use std::process::ExitCode;
@@ -60,18 +60,18 @@ fn run(parsed: &Parsed) -> Result<bool, Failure> {
     match parsed.command {
         "" => status::run(),
         "check" => check::run(parsed),
-        //TMP "watch" => watch::run(parsed),
-        //TMP "hint" => hint::run(parsed),
-        //TMP "solution" => solution::run(parsed),
-        //TMP "reset" => reset::run(parsed),
-        //TMP "open" => open::run(parsed),
-        //TMP "trace" => trace::run(parsed),
-        //TMP "start" => start::run(parsed),
-        //TMP "book" => book::run(parsed),
+        "watch" => watch::run(parsed),
+        "hint" => hint::run(parsed),
+        "solution" => solution::run(parsed),
+        "reset" => reset::run(parsed),
+        "open" => open::run(parsed),
+        "trace" => trace::run(parsed),
+        "start" => start::run(parsed),
+        "book" => book::run(parsed),
         "verify" => verify::run(parsed),
-        //TMP "new" => new::run(parsed),
-        //TMP "doctor" => doctor::run(),
-        //TMP "bench" => bench::run(),
+        "new" => new::run(parsed),
+        "doctor" => doctor::run(),
+        "bench" => bench::run(),
         other => Err(Failure::new(format!("the command `{other}` is not wired up"))),
     }
 }

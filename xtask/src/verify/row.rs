@@ -111,7 +111,9 @@ fn solution(exercise: &Exercise, evidence: &Evidence) -> Vec<String> {
         let tests = judged.verdict.tests.iter().filter(|test| test.outcome != Outcome::Passed);
         reasons.extend(tests.map(|test| format!("solution: {} {}: {}", test.name, test.outcome.word(), test.message)));
     }
-    let warnings = distinct(judged.built.warnings.iter().chain(&evidence.lints[1]));
+    let compiles = judged.built.errors.is_empty();
+    let lints = evidence.lints[1].iter().filter(|_| compiles);
+    let warnings = distinct(judged.built.warnings.iter().chain(lints));
     reasons.extend(warnings.into_iter().map(|warning| format!("solution: has a warning\n{warning}")));
     let sources = exercise.solution_file().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
     for name in ["todo", "unimplemented"] {
@@ -180,13 +182,20 @@ fn parts(workbook: &Workbook, exercise: &Exercise, evidence: &Evidence) -> Vec<S
             reasons.push(format!("{}: {} ({})", workbook.relative(&problem.file), problem.what, problem.fix));
         }
     }
-    for (key, text) in [("title", &exercise.title), ("summary", &exercise.summary)] {
-        if text.contains("TODO") {
-            reasons.push(format!("Cargo.toml: `{key}` still says TODO"));
+    // What the scaffold left to say. The stub may keep a TODO: there it is addressed to the reader.
+    let mut files = vec![exercise.manifest(), exercise.hints_file(), exercise.page()];
+    files.extend(exercise.test_files().into_iter().chain(exercise.solution_file()));
+    files.push(exercise.page().with_file_name("README.md"));
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let lines = text.lines().filter(|line| line.contains("TODO")).count();
+        if lines > 0 {
+            reasons.push(format!("{}: {} with TODO", workbook.relative(&file), ui::count(lines, "line")));
         }
     }
-    for hint in exercise.hints.iter().filter(|hint| hint.contains("TODO")) {
-        reasons.push(format!("hints.md still says: {hint}"));
+    let stub = fs::read_to_string(exercise.stub()).unwrap_or_default();
+    if stub.contains("TODO: ") && stub.contains("todo!(\"TODO") {
+        reasons.push(format!("{}: still the scaffold's", workbook.relative(&exercise.stub())));
     }
     for file in &evidence.unformatted {
         reasons.push(format!("{file}: not as rustfmt writes it (cargo fmt)"));
