@@ -10,6 +10,7 @@
 //! may grow: the same function is meant to run in the reader's browser, where a `usize` has 32 bits.
 
 mod params;
+mod sequence;
 pub mod svg;
 
 pub use params::Params;
@@ -27,6 +28,7 @@ macro_rules! figures {
 figures! {
     // "name-on-the-page" => file_name, golden ["parameters to keep a golden drawing of", …];
     "bloom-filter" => bloom_filter, golden ["bits=9600 probes=7 keys=1000", "bits=9600 probes=1 keys=1000", "bits=9600 probes=7 keys=5000"];
+    "cap-partition" => cap_partition, golden ["mode=cp", "mode=ap", "mode=cp split=no"];
     "hash-ring" => hash_ring, golden ["nodes=4 vnodes=1 remove=yes", "nodes=4 vnodes=16 remove=yes", "nodes=8 vnodes=32"];
 }
 

@@ -9,6 +9,7 @@
 //! | `axis`, `grid` | axes and grid lines |
 //! | `good`, `bad` | an outcome; always with a word or a shape beside it |
 //! | `fill`, `line` | fill the shape, or only draw its outline |
+//! | `paper` | a patch of the page's own colour behind text |
 //! | `dashed`, `strong`, `small` | dashes; bold text; the small size of text (still ≥ 11 px on a phone) |
 //!
 //! Coordinates are user units of a picture [`WIDTH`] wide. A phone of 360 px shows it at about 0.8 px a unit, hence the text

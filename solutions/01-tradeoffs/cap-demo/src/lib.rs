@@ -216,6 +216,15 @@ impl Node for CpReplica {
     fn status(&self) -> String {
         shown(self.held)
     }
+
+    fn label(message: &CpMessage) -> String {
+        match message {
+            CpMessage::Ask(_) => "ask".into(),
+            CpMessage::Tell(_, held) => format!("tell v{}", held.version.counter),
+            CpMessage::Store(_, held) => format!("store v{}", held.version.counter),
+            CpMessage::Stored(_) => "stored".into(),
+        }
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -292,6 +301,10 @@ impl Node for ApReplica {
 
     fn status(&self) -> String {
         shown(self.held)
+    }
+
+    fn label(Held(held): &Held) -> String {
+        format!("v{}", held.version.counter)
     }
 }
 
