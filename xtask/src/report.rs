@@ -93,22 +93,25 @@ fn failing(workbook: &Workbook, verdict: &Verdict) -> String {
         .tests
         .iter()
         .filter(|test| test.outcome != Outcome::Passed && test.stage_and_name().0 == stages[current].name);
-    let mut detailed = 0;
-    for test in failing {
+    // What is wrong comes before what is only not written.
+    let (unwritten, wrong): (Vec<_>, Vec<_>) = failing.partition(|test| test.is_unwritten());
+    for (index, test) in wrong.iter().enumerate() {
         let (_, name) = test.stage_and_name();
-        let _ = write!(text, "\n  {}", ui::bold(name));
-        if test.is_unwritten() {
-            let _ = writeln!(text, "\n      {}", unwritten(workbook, test));
-        } else if detailed < DETAILED {
-            detailed += 1;
-            let _ = writeln!(text, "{}\n{}", outcome(test), details(workbook, test));
+        let _ = writeln!(text, "\n  {}{}", ui::bold(name), outcome(test));
+        if index < DETAILED {
+            let _ = writeln!(text, "{}", details(workbook, test));
         } else {
-            let first = test.message.lines().next().unwrap_or_default();
-            let _ = writeln!(text, "{}\n      {first}", outcome(test));
+            let _ = writeln!(text, "      {}", test.message.lines().next().unwrap_or_default());
         }
     }
+    text += if unwritten.is_empty() { "" } else { "\n" };
+    for test in unwritten {
+        let (_, name) = test.stage_and_name();
+        let _ = writeln!(text, "  {} {}\n      {}", ui::dim("○"), ui::bold(name), not_written(workbook, test));
+    }
+    text += if current + 1 < stages.len() { "\n" } else { "" };
     for stage in &stages[current + 1..] {
-        let _ = writeln!(text, "\n  {} {} of {}", ui::dim(&stage.name), stage.passed, ui::count(stage.total, "test"));
+        let _ = writeln!(text, "  then {}   {} of {}", stage.name, stage.passed, ui::count(stage.total, "test"));
     }
     text
 }
@@ -123,7 +126,7 @@ fn outcome(test: &TestVerdict) -> &'static str {
 }
 
 /// `not written yet: accept the write · exercises/…/src/lib.rs:41:9`
-fn unwritten(workbook: &Workbook, test: &TestVerdict) -> String {
+fn not_written(workbook: &Workbook, test: &TestVerdict) -> String {
     let todo = test.message.lines().find(|line| line.starts_with("not yet implemented")).unwrap_or_default();
     let what = todo.trim_start_matches("not yet implemented");
     let place = place_after(&test.message, todo).map(|place| format!(" · {}", shown_place(workbook, place)));
@@ -164,7 +167,7 @@ fn shorten(lines: &mut Vec<String>, most: usize) {
     let left_out = lines.split_off(most);
     let keep = |line: &&String| line.trim_start().starts_with("replay ") || line.trim_start().starts_with("picture ");
     let kept: Vec<String> = left_out.iter().filter(keep).cloned().collect();
-    lines.push(format!("… {} more", ui::count(left_out.len() - kept.len(), "line")));
+    lines.push(format!("… {} more lines", left_out.len() - kept.len()));
     lines.extend(kept);
 }
 

@@ -1,0 +1,78 @@
+//! What an author sees: the proof of three states, and the scaffold.
+
+mod fixture;
+
+use fixture::{Fixture, SUM_STUB};
+
+#[test]
+fn three_states_are_proved_and_every_lack_has_its_reason() {
+    let fixture = Fixture::new();
+    fixture.xtask("verify sum").expect(1, &["✗ 01-first/sum", ".pristine is missing", "(--bless writes", "also fails"]);
+    fixture
+        .xtask("verify sum --bless")
+        .expect(0, &["✓ 01-first/sum", "wrote exercises/01-first/sum/.pristine", "1 of 1 exercise proved"]);
+    let patch = fixture.read("solutions/01-first/sum/wrong/times.patch");
+    let fails = "Fails: stage_1_add::nothing_changes_nothing, stage_1_add::two_and_three_are_five, stage_2_double::twice_four_is_eight\n";
+    assert!(patch.contains(fails), "{patch}");
+    fixture.xtask("verify sum").expect(0, &["✓ 01-first/sum"]);
+
+    // A stub that passes, a solution that does not, a patch that is stale, a page that is gone.
+    fixture.write("exercises/01-first/sum/src/lib.rs", &SUM_STUB.replace("todo!(\"double {a}\")", "a + a"));
+    fixture.write("solutions/01-first/sum/src/lib.rs", &SUM_STUB.replace("todo!(\"add {a} and {b}\")", "b + a"));
+    std::fs::remove_file(fixture.path("book/src/01-first/sum.md")).expect("was there");
+    fixture.xtask("verify sum").expect(
+        1,
+        &[
+            "stub: stage_2_double::twice_four_is_eight passes already",
+            "solution: stage_2_double::twice_four_is_eight failed",
+            "solution: has a todo!",
+            "wrong/times.patch does not apply",
+            ".pristine does not fit src/lib.rs",
+            "the exercise has no page",
+        ],
+    );
+    let said = fixture.xtask("verify sum --format json");
+    let document: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(document["proved"], false);
+    assert_eq!(document["exercises"][0]["id"], "01-first/sum");
+}
+
+#[test]
+fn a_wrong_answer_that_survives_or_cannot_be_told_apart_is_no_proof() {
+    let fixture = Fixture::new();
+    let patch = fixture.read("solutions/01-first/sum/wrong/times.patch");
+    fixture.write("solutions/01-first/sum/wrong/harmless.patch", &patch.replace("a * b", "b + a"));
+    fixture.write("solutions/01-first/sum/wrong/twin.patch", &patch.replace("a * b", "a + b + 1"));
+    fixture.write("solutions/01-first/sum/wrong/no-code.patch", &patch.replace("a * b", "a + c"));
+    fixture.xtask("verify --bless sum").expect(
+        1,
+        &[
+            "wrong/harmless.patch survives",
+            "wrong/twin.patch fails the same tests as wrong/times.patch",
+            "wrong/no-code.patch does not compile",
+        ],
+    );
+}
+
+#[test]
+fn a_scaffold_compiles_and_verify_says_what_remains() {
+    let fixture = Fixture::new();
+    fixture
+        .xtask("new 02-second/new-thing")
+        .expect(0, &["wrote exercises/02-second/new-thing/src/lib.rs", "SUMMARY.md"]);
+    // The fixture has no registry crates.
+    for file in ["exercises/02-second/new-thing/Cargo.toml", "solutions/02-second/new-thing/Cargo.toml"] {
+        fixture.write(file, &fixture.read(file).replace("pretty_assertions.workspace = true", ""));
+    }
+    let tests = "exercises/02-second/new-thing/tests/new-thing.rs";
+    fixture.write(tests, &fixture.read(tests).replace("    use pretty_assertions::assert_eq;\n", ""));
+    let said = fixture.xtask("verify --bless new-thing");
+    said.expect(
+        1,
+        &["stub ✓", "solution ✓", "0 instead of at least 3", "Cargo.toml: 2 lines with TODO", "new-thing.md:"],
+    );
+    fixture.xtask("new 02-second/new-thing").expect(2, &["exists already"]);
+    fixture.xtask("new 02-other/thing").expect(2, &["chapter 2 is called 02-second"]);
+    fixture.xtask("new 03-third/sum").expect(2, &["the name sum is taken by 01-first/sum"]);
+    fixture.xtask("new Thing").expect(2, &["is not an id"]);
+}
