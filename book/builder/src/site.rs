@@ -86,7 +86,8 @@ fn finish(folder: &Path, contents: &Contents) -> Result<()> {
         }
         let page = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
         let html = fs::read_to_string(&file)?;
-        let html = contents.put_into(&page, &html);
+        // An indented code block is mdBook's own; it scrolls like the others, so it must be reachable by keyboard too.
+        let html = contents.put_into(&page, &html).replace("<pre><code", "<pre tabindex=\"0\"><code");
         used.extend(assets(&page, &html));
         fs::write(&file, html)?;
     }
