@@ -33,7 +33,7 @@ pub fn draw(p: &Params) -> Drawing {
     draw_loads(&mut svg, &loads(&nodes, &before), leaver.map(|_| loads(&nodes, &after)).as_deref());
     let peak = busiest(&before);
     let bands = VNODES.map(|v| (v, band(count, v)));
-    draw_luck(&mut svg, count, &bands, (vnodes, peak));
+    draw_luck(&mut svg, &bands, (vnodes, peak));
 
     let Band { low, high, .. } = band(count, vnodes);
     let points = if vnodes == 1 { "one point".to_owned() } else { format!("{vnodes} points") };
@@ -137,7 +137,7 @@ fn draw_ring(svg: &mut Svg, arcs: &[Arc], leaver: Option<usize>) {
     }
     svg.text("muted small", (centre.0, centre.1 + 5.0), Anchor::Middle, "0 … 2⁶⁴");
     let caption = match leaver {
-        Some(node) => format!("outer ring: who inherits from {}", letter(node)),
+        Some(node) => format!("outer ring: {}'s heirs", letter(node)),
         None => "who owns which part".to_owned(),
     };
     svg.text("muted small", (centre.0, 226.0), Anchor::Middle, &caption);
@@ -187,7 +187,7 @@ fn band(count: usize, vnodes: u32) -> Band {
     Band { low: at(1), middle: at(5), high: at(9) }
 }
 
-fn draw_luck(svg: &mut Svg, count: usize, bands: &[(u32, Band)], this: (u32, f64)) {
+fn draw_luck(svg: &mut Svg, bands: &[(u32, Band)], this: (u32, f64)) {
     let highest = bands.iter().map(|(_, band)| band.high).fold(this.1, f64::max).ceil().max(2.0);
     let axes = Axes {
         left: 44.0,
@@ -201,8 +201,8 @@ fn draw_luck(svg: &mut Svg, count: usize, bands: &[(u32, Band)], this: (u32, f64
     let x: Vec<_> = labels.iter().map(|(value, label)| (*value, label.as_str())).collect();
     let ticks: Vec<_> = (1..=highest as u32).map(|v| (f64::from(v), format!("{v} ×"))).collect();
     let y: Vec<_> = ticks.iter().map(|(value, label)| (*value, label.as_str())).collect();
-    let name = format!("load of the busiest of {count}: {CLUSTERS} clusters, 8 of 10 within the bars");
-    axes.draw(svg, ("points for each node", &x), (&name, &y));
+    let name = "load of the busiest; bars: 8 of 10 clusters";
+    axes.draw(svg, ("points for each node", &x), (name, &y));
     for (v, band) in bands {
         let (x, low) = axes.at(f64::from(*v), band.low);
         let (_, high) = axes.at(f64::from(*v), band.high);
