@@ -4,6 +4,7 @@
 //! [`CHECKS`].
 
 mod browser;
+mod diagrams;
 mod links;
 mod weight;
 
@@ -24,6 +25,7 @@ pub struct Check {
 
 /// Every check, in order.
 pub const CHECKS: &[Check] = &[
+    Check { name: "every diagram is written correctly", run: diagrams::strict },
     Check { name: "every link and fragment leads somewhere", run: links::inside },
     Check { name: "no page asks another server for anything", run: links::no_requests },
     Check { name: "no directive is left on a page", run: links::no_directives },

@@ -11,7 +11,7 @@ mod formula;
 mod includes;
 mod inline;
 
-pub use diagram::{Ariel, Diagrams};
+pub use diagram::{Ariel, Diagrams, write as draw_diagram};
 pub use includes::faults as include_faults;
 pub use inline::render as render_markdown;
 
@@ -71,6 +71,29 @@ pub fn transform(world: &World<'_>, path: &Path, source: &str) -> Result<String,
     let mut faults = Vec::new();
     let text = page.rewrite(source, 1, &mut faults);
     if faults.is_empty() { Ok(text) } else { Err(faults) }
+}
+
+/// The Mermaid sources of a page, each with the line of its fence.
+pub fn mermaid_sources(source: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut fence: Option<Fence> = None;
+    for (event, range) in Parser::new_ext(source, markdown_options()).into_offset_iter() {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => fence = Fence::opened(&info),
+            Event::Text(text) => {
+                if let Some(fence) = &mut fence {
+                    fence.body.push_str(&text);
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => {
+                if let Some(fence) = fence.take() {
+                    found.push((1 + source[..range.start].matches('\n').count(), fence.body));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// A page while it is rewritten.

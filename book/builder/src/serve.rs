@@ -168,10 +168,10 @@ impl State {
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match (path.ends_with(".html") || path.ends_with('/'), fault) {
             (true, None) => {
-                Response::ok(http::HTML, notice("The book is being built", "It will appear here.").into_bytes())
+                Response::ok(http::HTML, notice("The book is being built", "It will appear here.", true).into_bytes())
             }
             (true, Some(Some(fault))) => {
-                Response::ok(http::HTML, notice("The book cannot be built", &fault).into_bytes())
+                Response::ok(http::HTML, notice("The book cannot be built", &fault, false).into_bytes())
             }
             _ => http::file(&self.out, path, true),
         }
@@ -195,11 +195,13 @@ impl State {
     }
 }
 
-/// A page without the book around it, which loads anew when there is one.
-fn notice(title: &str, text: &str) -> String {
+/// A page without the book around it, which loads anew when there is one. While the first build runs it also asks again by
+/// itself: the build may end before the page listens.
+fn notice(title: &str, text: &str, ask_again: bool) -> String {
+    let again = if ask_again { "<meta http-equiv=\"refresh\" content=\"1\">" } else { "" };
     let text = crate::html::escape(text);
     format!(
-        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">{again}\
          <title>{title}</title><style>:root{{color-scheme:light dark}}body{{font:16px/1.6 system-ui,sans-serif;margin:3em auto;\
          max-width:60em;padding:0 1em}}pre{{white-space:pre-wrap}}</style><h1>{title}</h1><pre>{text}</pre>\
          <script>new EventSource('/__events').addEventListener('reload',function(){{location.reload()}})</script>"

@@ -31,7 +31,10 @@ const SMALLEST_TEXT: f64 = 11.0;
 const TEXT: f64 = 16.0;
 
 /// The figure for `source`, described by `alt`. Its ids begin with `id`.
-pub(super) fn write(diagrams: &dyn Diagrams, alt: &str, source: &str, id: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What is wrong with the source, or a missing description.
+pub fn write(diagrams: &dyn Diagrams, alt: &str, source: &str, id: &str) -> Result<String, String> {
     if alt.is_empty() {
         return Err("the diagram has no description: write ```mermaid,WHAT IT SHOWS".to_owned());
     }

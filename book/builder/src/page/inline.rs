@@ -2,7 +2,7 @@
 
 use super::{formula, markdown_options};
 use crate::code;
-use pulldown_cmark::{CodeBlockKind, CowStr, Event, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 /// The HTML of `markdown`, with its formulas and coloured code blocks.
 ///
@@ -11,7 +11,9 @@ use pulldown_cmark::{CodeBlockKind, CowStr, Event, Parser, Tag, TagEnd, html};
 pub fn render(markdown: &str) -> Result<String, String> {
     let mut events = Vec::new();
     let mut listing: Option<(String, String)> = None;
-    for event in Parser::new_ext(markdown, markdown_options()) {
+    // mdBook curls the quotes of the page around this.
+    let options = markdown_options() | Options::ENABLE_SMART_PUNCTUATION;
+    for event in Parser::new_ext(markdown, options) {
         match (event, &mut listing) {
             (Event::InlineMath(latex), _) => events.push(Event::InlineHtml(formula::in_html(&latex, false)?.into())),
             (Event::DisplayMath(latex), _) => events.push(Event::InlineHtml(formula::in_html(&latex, true)?.into())),
