@@ -11,13 +11,14 @@ pub const MAX_HASHES: u32 = 64;
 
 /// The hash of a key, the same in every process, on every machine and in every release: filters travel.
 ///
-/// Two numbers in one: the low half is XXH3, whose specification is frozen; the high half is the same multiplied by an odd
-/// constant, which brings the low bits to the top. It has no secret: who chooses the keys can make them collide.
+/// Two numbers in one: the low half is XXH3, whose specification is frozen; the high half is made from it by one folded
+/// multiplication, so that every bit of it depends on many. It has no secret: who chooses the keys can make them collide.
 #[inline]
 #[must_use]
 pub fn hash(key: &[u8]) -> u128 {
     let low = xxhash_rust::xxh3::xxh3_64(key);
-    let high = low.wrapping_mul(0x9e37_79b9_7f4a_7c15); // 2⁶⁴ divided by the golden ratio
+    let product = u128::from(low) * 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ divided by the golden ratio
+    let high = (product >> 64) as u64 ^ product as u64;
     u128::from(high) << 64 | u128::from(low)
 }
 
