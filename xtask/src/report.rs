@@ -104,11 +104,7 @@ fn failing(workbook: &Workbook, verdict: &Verdict) -> String {
             let _ = writeln!(text, "      {}", test.message.lines().next().unwrap_or_default());
         }
     }
-    text += if unwritten.is_empty() { "" } else { "\n" };
-    for test in unwritten {
-        let (_, name) = test.stage_and_name();
-        let _ = writeln!(text, "  {} {}\n      {}", ui::dim("○"), ui::bold(name), not_written(workbook, test));
-    }
+    text += &not_written(workbook, &unwritten);
     text += if current + 1 < stages.len() { "\n" } else { "" };
     for stage in &stages[current + 1..] {
         let _ = writeln!(text, "  then {}   {} of {}", stage.name, stage.passed, ui::count(stage.total, "test"));
@@ -125,12 +121,35 @@ fn outcome(test: &TestVerdict) -> &'static str {
     }
 }
 
-/// `not written yet: accept the write · exercises/…/src/lib.rs:41:9`
-fn not_written(workbook: &Workbook, test: &TestVerdict) -> String {
-    let todo = test.message.lines().find(|line| line.starts_with("not yet implemented")).unwrap_or_default();
-    let what = todo.trim_start_matches("not yet implemented");
-    let place = place_after(&test.message, todo).map(|place| format!(" · {}", shown_place(workbook, place)));
-    format!("not written yet{what}{}", ui::dim(&place.unwrap_or_default()))
+/// The tests that reach a `todo!`, below each such place.
+fn not_written(workbook: &Workbook, tests: &[&TestVerdict]) -> String {
+    let mut places: Vec<(String, String, Vec<&str>)> = Vec::new();
+    for test in tests {
+        let todo = test.message.lines().find(|line| line.starts_with("not yet implemented")).unwrap_or_default();
+        let what = todo.trim_start_matches("not yet implemented").trim_start_matches(": ");
+        let place = place_after(&test.message, todo).map(|place| shown_place(workbook, place)).unwrap_or_default();
+        let (_, name) = test.stage_and_name();
+        match places.iter_mut().find(|(known, ..)| *known == place) {
+            Some((_, _, names)) => names.push(name),
+            None => places.push((place, clipped(what, 72), vec![name])),
+        }
+    }
+    let mut text = String::new();
+    for (place, what, names) in places {
+        let _ = writeln!(text, "\n  not written yet: {what}\n  {}", ui::dim(&place));
+        for name in names {
+            let _ = writeln!(text, "    {} {}", ui::dim("○"), ui::bold(name));
+        }
+    }
+    text
+}
+
+/// The beginning of a text that may be long because it shows values.
+fn clipped(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 fn place_after<'a>(message: &'a str, line: &str) -> Option<&'a str> {

@@ -1,8 +1,9 @@
 //! Writing files so that a reader of them, a second run or a full disk never sees half of one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Replaces `path` with `content` in one step: written beside it, made durable, then renamed over it. When anything fails
 /// before the rename, what was there is still there.
@@ -11,21 +12,26 @@ use std::path::Path;
 /// The disk is full or the folder cannot be written to; the path is part of the message.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    let beside = folder.join(format!(".writing-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     let write = || -> io::Result<()> {
         fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+        let mut file = File::options().write(true).create_new(true).open(&beside)?;
         file.write_all(content)?;
         if let Ok(old) = fs::metadata(path) {
-            file.as_file().set_permissions(old.permissions())?;
-        } else {
-            readable_by_all(file.as_file())?;
+            file.set_permissions(old.permissions())?;
         }
-        file.as_file().sync_data()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        file.sync_data()?;
+        drop(file);
+        fs::rename(&beside, path)
     };
-    write().map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+    write().map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()))
+    })
 }
+
+/// Tells the temporary files of one process apart.
+static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// Writes `content` unless it is there already, so that cargo does not build what did not change.
 ///
@@ -36,18 +42,6 @@ pub fn write_if_changed(path: &Path, content: &[u8]) -> io::Result<bool> {
         return Ok(false);
     }
     write_atomically(path, content).map(|()| true)
-}
-
-/// A temporary file is private; the file it becomes is not.
-#[cfg(unix)]
-fn readable_by_all(file: &fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_: &fs::File) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
