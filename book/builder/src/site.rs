@@ -87,7 +87,8 @@ fn finish(folder: &Path, contents: &Contents) -> Result<()> {
         let page = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
         let html = fs::read_to_string(&file)?;
         // An indented code block is mdBook's own; it scrolls like the others, so it must be reachable by keyboard too.
-        let html = contents.put_into(&page, &html).replace("<pre><code", "<pre tabindex=\"0\"><code");
+        let html =
+            readme_links(&page, &contents.put_into(&page, &html)).replace("<pre><code", "<pre tabindex=\"0\"><code");
         used.extend(assets(&page, &html));
         fs::write(&file, html)?;
     }
@@ -106,6 +107,25 @@ fn remove_file(file: &Path) -> Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// `html`, the page at `page`, with links to a folder's `README.md` leading to its `index.html`, where mdBook puts it.
+fn readme_links(page: &str, html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut done = 0;
+    for piece in pieces(html) {
+        let Piece::Tag(tag) = piece else { continue };
+        let Some(link) = tag.attribute("href").filter(|link| tag.name == "a" && resolve(page, link).is_some()) else {
+            continue;
+        };
+        let (path, fragment) = link.split_at(link.find('#').unwrap_or(link.len()));
+        if let Some(folder) = path.strip_suffix("README.html") {
+            out.push_str(&html[done..tag.start]);
+            out.push_str(&tag.source.replacen(link, &format!("{folder}index.html{fragment}"), 1));
+            done = tag.end();
+        }
+    }
+    out + &html[done..]
 }
 
 /// Whether mdBook brings the asset `name` whether or not a page uses it.
@@ -213,6 +233,17 @@ mod tests {
         assert_eq!(from("https://example.org/"), None);
         assert_eq!(from("mailto:a@example.org"), None);
         assert_eq!(from("../../outside.html"), None, "above the book there is nothing");
+    }
+
+    #[test]
+    fn a_link_to_a_readme_leads_to_where_it_is() {
+        assert_eq!(
+            readme_links(
+                "09-x/ring.html",
+                "<a class=x href=\"../01-a/README.html#y\">a</a> <a href=\"https://x.test/README.html\">b</a> README.html"
+            ),
+            "<a class=x href=\"../01-a/index.html#y\">a</a> <a href=\"https://x.test/README.html\">b</a> README.html"
+        );
     }
 
     #[test]

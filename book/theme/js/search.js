@@ -68,6 +68,8 @@
   dialog.addEventListener('click', (event) => { if (event.target === dialog || event.target.closest('#search-results a')) dialog.close(); });
   words.addEventListener('keydown', (event) => {
     const first = results.querySelector('a');
+    // In a search field the first Escape would only empty it.
+    if (event.key === 'Escape') { event.preventDefault(); dialog.close(); }
     if (event.key === 'Enter') { event.preventDefault(); if (first) first.click(); }
     if (event.key === 'ArrowDown' && first) { event.preventDefault(); first.focus(); }
   });

@@ -1,0 +1,113 @@
+//! A small workbook, built whole: what a page's source becomes in the reader's browser.
+
+use book_builder::{Project, check::Built, preprocess, site};
+use std::{fs, path::Path};
+
+const PAGE: &str = "# B\n\n> [!predict]\n> Why?\n>\n> ---\n> Because $x^2$.\n\n## Your task\n\n{{#exercise}}\n\n```rust\n\
+                    {{#include ../../../exercises/01-a/b/src/lib.rs:b}}\n```\n\nBack to [the chapter](README.md).\n";
+
+fn write(root: &Path, file: &str, text: &str) {
+    let file = root.join(file);
+    fs::create_dir_all(file.parent().expect("a folder")).expect("can be made");
+    fs::write(file, text).expect("can be written");
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in site::files(from).expect("can be read") {
+        let target = to.join(file.strip_prefix(from).expect("lies below"));
+        fs::create_dir_all(target.parent().expect("a folder")).expect("can be made");
+        fs::copy(&file, target).expect("can be copied");
+    }
+}
+
+/// A workbook of one exercise, with this book's own configuration and theme.
+fn workbook(root: &Path) -> Project {
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    copy(&book.join("theme"), &root.join("book/theme"));
+    fs::copy(book.join("book.toml"), root.join("book/book.toml")).expect("can be copied");
+    write(root, "Cargo.toml", "[workspace]\n");
+    write(root, "book/src/SUMMARY.md", "[Begin](README.md)\n\n- [A](01-a/README.md)\n  - [B](01-a/b.md)\n");
+    write(root, "book/src/README.md", "# Begin\n");
+    write(root, "book/src/01-a/README.md", "# A\n");
+    write(root, "book/src/01-a/b.md", PAGE);
+    let manifest = "[package]\nname = \"b\"\n[package.metadata.exercise]\ntitle = \"Do `b`\"\nsummary = \"The sum.\"\ndifficulty = 1\nminutes = 10\n";
+    write(root, "exercises/01-a/b/Cargo.toml", manifest);
+    write(root, "exercises/01-a/b/src/lib.rs", "// ANCHOR: b\npub fn b() { todo!() }\n// ANCHOR_END: b\n");
+    write(root, "exercises/01-a/b/hints.md", "## 1\nfirst $n$\n\n## 2\nsecond\n\n## 3\nthird\n");
+    write(
+        root,
+        "exercises/01-a/b/tests/b.rs",
+        "mod stage_1_the_start {\n    /// It begins.\n    #[test]\n    fn it_begins() {}\n}\n",
+    );
+    Project { root: root.to_owned(), target: root.join("target") }
+}
+
+fn page<'a>(built: &'a Built, path: &str) -> &'a str {
+    &built.pages.iter().find(|page| page.path == path).unwrap_or_else(|| panic!("no page {path}")).html
+}
+
+#[test]
+fn a_page_arrives_with_its_card_its_code_and_the_contents() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let project = workbook(root.path());
+    let out = project.default_out();
+    site::build(&project, &out).expect("the workbook is sound");
+    site::build(&project, &out).expect("a book replaces the one before");
+    let built = Built::read(&project, &out).expect("the pages can be read");
+    let html = page(&built, "01-a/b.html");
+    for part in [
+        "<p class=\"exercise-title\">Do <code>b</code></p>",
+        "<code>cargo xtask check b</code>",
+        "Stage 1: the start",
+        "data-test=\"stage_1_the_start::it_begins\"",
+        "It begins.",
+        "<summary>Hint 3</summary>",
+        "first <math><mi>n</mi></math>",
+        "<span class=\"k\">pub</span>",
+        "Because <math><msup>",
+        "</details></div>",
+        "href=\"index.html\">the chapter</a>",
+        "aria-current=\"page\"><span class=\"state\" data-state=\"01-a/b\">",
+        "<a href=\"#your-task\">Your task</a>",
+    ] {
+        assert!(html.contains(part), "`{part}` is missing from\n{html}");
+    }
+    assert!(!html.contains("ANCHOR") && !html.contains("{{#"), "{html}");
+    assert!(page(&built, "index.html").contains("href=\"01-a/b.html\""));
+    let names: Vec<_> = site::files(&out).expect("can be read").iter().map(|file| file.display().to_string()).collect();
+    assert!(
+        !names.iter().any(|name| name.contains("highlight") || name.contains("woff") || name.contains("clipboard")),
+        "{names:?}"
+    );
+    assert!(names.iter().any(|name| name.contains("searchindex")), "{names:?}");
+}
+
+#[test]
+fn a_fault_names_file_and_line_and_leaves_the_last_book_in_place() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let project = workbook(root.path());
+    let out = project.default_out();
+    site::build(&project, &out).expect("the workbook is sound");
+    write(root.path(), "book/src/01-a/b.md", &PAGE.replace("lib.rs:b}}", "lib.rs:gone}}").replace("x^2", "\\frac{1}"));
+    let error = format!("{:#}", site::build(&project, &out).expect_err("two faults"));
+    assert!(error.contains("book/src/01-a/b.md:7: the formula"), "{error}");
+    assert!(error.contains("book/src/01-a/b.md:14: ") && error.contains("no `// ANCHOR: gone`"), "{error}");
+    assert!(out.join("01-a/b.html").exists(), "the last good book is still there");
+}
+
+#[test]
+fn the_command_speaks_mdbooks_protocol() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let project = workbook(root.path());
+    let context = format!(
+        r#"[{{"root":{:?},"config":{{"book":{{"src":"src"}}}},"renderer":"epub","mdbook_version":"0.5.4"}},
+            {{"items":[{{"Chapter":{{"name":"B","content":{:?},"number":null,"sub_items":[],"path":"01-a/b.md","source_path":"01-a/b.md","parent_names":[]}}}}]}}]"#,
+        project.book(),
+        PAGE
+    );
+    let mut answer = Vec::new();
+    preprocess::command(project.root, context.as_bytes(), &mut answer).expect("a sound page");
+    let answer = String::from_utf8(answer).expect("JSON is text");
+    assert!(answer.contains("exercise-title") && answer.contains("<math>"), "{answer}");
+    assert!(answer.contains("{{#include"), "includes are the next preprocessor's: {answer}");
+}
