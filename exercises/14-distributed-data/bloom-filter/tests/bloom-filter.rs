@@ -369,7 +369,7 @@ mod stage_4_the_fleet {
         assert_eq!(refused, Err(ShapeMismatch { ours: odd, theirs }));
         assert!(
             bob.get(&store, b"launch").is_some(),
-            "bob took in alice's count without her keys: 'launch' is called absent"
+            "bob refused alice's news, so he knows nothing of 'launch', and called it absent"
         );
     }
 
