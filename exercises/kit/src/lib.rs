@@ -5,9 +5,13 @@
 //! judges what clients saw; [`Sometimes`] proves that the run got interesting.
 //! Nothing in here reads a real clock, opens a socket or draws an unseeded number.
 
+pub mod chaos;
+#[cfg(feature = "explore")]
+pub mod explore;
 pub mod history;
 pub mod node;
 pub mod seed;
+pub mod shrink;
 pub mod sim;
 mod sometimes;
 #[cfg(feature = "stats")]

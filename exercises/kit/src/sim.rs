@@ -21,7 +21,8 @@ use std::fmt;
 /// It prints itself as a sequence diagram, and leaves a picture behind when the test fails.
 pub struct Sim<N: Node> {
     now: Time,
-    rng: Rng,
+    seed: Seed,
+    links: HashMap<(NodeId, NodeId), Rng>,
     make: Box<dyn Fn(NodeId, Option<N::Durable>) -> N>,
     nodes: Vec<Option<N>>,
     hosts: Vec<Host<N>>,
@@ -34,6 +35,8 @@ pub struct Sim<N: Node> {
     laws: Vec<Law<N>>,
     trace: Trace,
     shown: Cell<bool>,
+    keeps_going: bool,
+    broken: Option<(String, String)>,
 }
 
 /// One call of a client and what came of it.
@@ -123,7 +126,8 @@ impl<N: Node> Sim<N> {
         trace.seed = Some(seed);
         Self {
             now: Time::START,
-            rng: seed.rng(),
+            seed,
+            links: HashMap::new(),
             make: Box::new(make),
             nodes: vec![],
             hosts: vec![],
@@ -136,6 +140,8 @@ impl<N: Node> Sim<N> {
             laws: vec![],
             trace,
             shown: Cell::new(false),
+            keeps_going: false,
+            broken: None,
         }
     }
 
@@ -254,6 +260,9 @@ impl<N: Node> Sim<N> {
     pub fn run_until(&mut self, limit: Millis, mut reached: impl FnMut(&Self) -> bool) -> bool {
         let end = self.now + limit;
         loop {
+            if self.broken.is_some() {
+                return false;
+            }
             if reached(self) {
                 return true;
             }
@@ -290,6 +299,14 @@ impl<N: Node> Sim<N> {
     pub fn inject(&mut self, fault: Fault) {
         faults::inject(self, fault);
         self.check_laws();
+    }
+
+    /// Ends every cut and crash: the network heals and every node is up. Clocks stay as they are.
+    pub fn mend(&mut self) {
+        self.inject(Fault::Heal);
+        for node in (0..self.nodes.len()).map(NodeId) {
+            self.inject(Fault::Restart(node));
+        }
     }
 
     /// Injects a fault when `after` has passed.
@@ -329,8 +346,11 @@ impl<N: Node> Sim<N> {
                 }
             }
             Pending::Resume(node) => {
-                self.hosts[node.0].paused_until = None;
-                self.trace.push(self.now, What::Resumed { lane: node.0 });
+                // A longer pause that began in this one goes on.
+                if self.hosts[node.0].paused_until.is_some_and(|until| until <= self.now) {
+                    self.hosts[node.0].paused_until = None;
+                    self.trace.push(self.now, What::Resumed { lane: node.0 });
+                }
             }
             Pending::Fault(fault) => faults::inject(self, fault),
         }
@@ -382,18 +402,24 @@ impl<N: Node> Sim<N> {
     }
 
     fn send(&mut self, from: NodeId, to: NodeId, message: &N::Message) {
-        let copies = 1 + u32::from(self.draws(self.network.duplicated));
+        // Each link draws from its own sequence: what happens on one does not change another's luck, so a run from
+        // which something is left out stays much the same.
+        let (seed, place) = (self.seed, (from.0 * 1_000 + to.0) as u64);
+        let mut rng = self.links.remove(&(from, to)).unwrap_or_else(|| seed.part(place).rng());
+        let happens = |rng: &mut Rng, chance: f64| chance > 0.0 && rng.random_bool(chance);
+        let copies = 1 + u32::from(happens(&mut rng, self.network.duplicated));
         for _ in 0..copies {
             let id = self.sequence;
             self.sequence += 1;
             let label = N::label(message);
             self.trace.push(self.now, What::Sent { id, from: from.0, to: to.0, label: label.clone() });
+            let lost = happens(&mut rng, self.network.lost);
+            let delay = rng.random_range(self.network.delay.0.0..=self.network.delay.1.0);
             let cut = self.cuts.contains(&(from, to)).then_some("cut");
-            if let Some(why) = cut.or_else(|| self.draws(self.network.lost).then_some("lost")) {
+            if let Some(why) = cut.or(lost.then_some("lost")) {
                 self.trace.push(self.now, What::Lost { id, from: from.0, to: to.0, label, why });
                 continue;
             }
-            let delay = self.rng.random_range(self.network.delay.0.0..=self.network.delay.1.0);
             let mut due = self.now + Millis(delay);
             if self.network.in_order {
                 let last = self.last_arrival.entry((from, to)).or_default();
@@ -403,6 +429,7 @@ impl<N: Node> Sim<N> {
             let sent = self.now;
             self.schedule(due, Pending::Message { id, from, to, message: message.clone(), sent });
         }
+        self.links.insert((from, to), rng);
     }
 
     fn unreachable(&self, from: NodeId, to: NodeId) -> Option<&'static str> {
@@ -413,10 +440,6 @@ impl<N: Node> Sim<N> {
         } else {
             None
         }
-    }
-
-    fn draws(&mut self, chance: f64) -> bool {
-        chance > 0.0 && self.rng.random_bool(chance)
     }
 
     fn schedule(&mut self, at: Time, pending: Pending<N>) {
@@ -430,12 +453,33 @@ impl<N: Node> Sim<N> {
     }
 
     fn check_laws(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
         let cluster = Cluster::new(&self.nodes);
         let broken =
             self.laws.iter_mut().find_map(|law| (law.check)(&cluster).err().map(|because| (law.name, because)));
         if let Some((law, because)) = broken {
-            self.trace.push(self.now, What::Broken { law: law.into(), because: because.clone() });
-            panic!("{law}: {because}\n{self}");
+            self.show_broken(law, &because);
+            assert!(self.keeps_going, "{law}: {because}\n{self}");
+        }
+    }
+
+    /// From now on a broken law ends the run quietly instead of panicking; for whoever runs it again and again.
+    pub(crate) const fn keep_going(&mut self) {
+        self.keeps_going = true;
+    }
+
+    /// The law that was broken, and why.
+    pub(crate) fn broken(&self) -> Option<(&str, &str)> {
+        self.broken.as_ref().map(|(law, because)| (law.as_str(), because.as_str()))
+    }
+
+    /// Marks in the run that a law is broken, once.
+    pub(crate) fn show_broken(&mut self, law: &str, because: &str) {
+        if self.broken.is_none() {
+            self.trace.push(self.now, What::Broken { law: law.into(), because: because.into() });
+            self.broken = Some((law.into(), because.into()));
         }
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn inject<N: Node>(sim: &mut Sim<N>, fault: Fault) {
             sim.trace.push(sim.now, What::Network { label: "the network heals".into() });
         }
         Fault::Pause { node, span } => {
-            let until = sim.now + span;
+            let until = sim.hosts[node.0].paused_until.unwrap_or_default().max(sim.now + span);
             sim.hosts[node.0].paused_until = Some(until);
             sim.trace.push(sim.now, What::Paused { lane: node.0, span });
             sim.queue.insert((until, node.0 as u64), Pending::Resume(node));
