@@ -223,7 +223,8 @@ pub(crate) fn page(workbook: &Workbook, exercise: &Exercise, section: &str) -> S
         return format!("{address}/{}#{section}", exercise.page_url());
     }
     let built = workbook.target.join("book").join(exercise.page_url());
-    workbook.relative(if built.is_file() { &built } else { return workbook.relative(&exercise.page()) })
+    let page = if built.is_file() { built } else { exercise.page() };
+    format!("{}#{section}", workbook.relative(&page))
 }
 
 /// The file in which `start` says where it serves the book.

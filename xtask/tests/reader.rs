@@ -47,7 +47,7 @@ fn every_way_to_end_costs_one_test_and_is_named() {
 #[test]
 fn a_reader_goes_from_stub_to_solved() {
     let fixture = Fixture::new();
-    fixture.xtask("verify --bless");
+    fixture.xtask("verify --bless sum");
     fixture.xtask("").expect(0, &["0 of 3 exercises solved", "Next: The sum", "not started", "cargo xtask start"]);
 
     // The stub: nothing is wrong yet, it is only not written.

@@ -1,8 +1,12 @@
 //! What a failing test said, without what the test harness and the panic machinery say around it.
 
+use crate::compile::strip_colours;
+
 /// The panics in a process's standard error, one below the other, each followed by `at FILE:LINE:COLUMN`.
 /// If nothing panicked, the text itself.
+/// Colours go: the same text is shown in terminals, pages and JSON.
 pub(crate) fn from_stderr(stderr: &str) -> String {
+    let stderr = &strip_colours(stderr);
     let mut panics: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut open = false;
     for line in stderr.lines() {
@@ -66,9 +70,10 @@ fn is_noise(line: &str) -> bool {
         || line.starts_with("error: test failed")
 }
 
-/// Lines joined, without empty ones at either end and without trailing blanks.
+/// Lines joined, without trailing blanks, without empty ones at either end and never two of those in a row.
 fn trimmed(lines: &[&str]) -> String {
-    let text: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    let mut text: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    text.dedup_by(|line, before| line.is_empty() && before.is_empty());
     text.join("\n").trim_matches('\n').to_owned()
 }
 
@@ -90,6 +95,12 @@ mod tests {
         let stderr = "thread '<unnamed>' panicked at a.rs:1:1:\ncause\nthread 'main' panicked at b.rs:2:2:\neffect\n\
                       thread 'main' panicked at b.rs:2:2:\neffect\n";
         assert_eq!(from_stderr(stderr), "cause\nat a.rs:1:1\neffect\nat b.rs:2:2");
+    }
+
+    #[test]
+    fn colours_and_double_blank_lines_are_dropped() {
+        let stderr = "thread 'x' panicked at a.rs:1:1:\none\n\n\n\u{1b}[1mtwo\u{1b}[0m\n";
+        assert_eq!(from_stderr(stderr), "one\n\ntwo\nat a.rs:1:1");
     }
 
     #[test]
