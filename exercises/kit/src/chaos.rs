@@ -117,7 +117,7 @@ pub fn trial<N: Node>(
         sim.run_for(Millis(0)); // what the last step set off at once
         let verdict = if sim.broken().is_some() { Ok(()) } else { judge(&mut sim) };
         let broken = sim.broken().map(|(law, because)| (law.to_owned(), because.to_owned()));
-        (sim, broken.or_else(|| verdict.err().map(|because| ("what clients saw".into(), because))))
+        (sim, broken.or_else(|| verdict.err().map(|because| ("at the end".into(), because))))
     };
     let (sim, broken) = play(plan);
     if broken.is_none() {

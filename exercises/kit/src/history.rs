@@ -115,17 +115,27 @@ impl<S: Spec> History<S> {
         Verdict::Linearizable
     }
 
+    /// [`check`](Self::check) as a reason to fail: the evidence of a violation, or the budget that was not enough.
+    ///
+    /// # Errors
+    /// Unless the history is linearizable.
+    pub fn linearizable(&self) -> Result<(), String> {
+        match self.check(Budget::default()) {
+            Verdict::Linearizable => Ok(()),
+            Verdict::Violated(evidence) => Err(format!("no single copy could have answered like this:\n{evidence}")),
+            Verdict::Inconclusive(Budget(steps)) => {
+                Err(format!("inconclusive: {} operations, {steps} steps were not enough", self.operations.len()))
+            }
+        }
+    }
+
     /// Demands that the history is linearizable.
     ///
     /// # Panics
     /// With the evidence if it is not, and with the budget if that was not enough to tell.
     pub fn assert_linearizable(&self, context: impl fmt::Display) {
-        match self.check(Budget::default()) {
-            Verdict::Linearizable => {}
-            Verdict::Violated(evidence) => panic!("no single copy could have answered like this:\n{evidence}{context}"),
-            Verdict::Inconclusive(Budget(steps)) => {
-                panic!("inconclusive: {} operations, {steps} steps were not enough\n{context}", self.operations.len())
-            }
+        if let Err(why) = self.linearizable() {
+            panic!("{why}\n{context}");
         }
     }
 }

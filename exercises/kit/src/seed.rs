@@ -58,7 +58,8 @@ pub fn seeds(count: u64) -> Vec<Seed> {
         return vec![Seed(one)];
     }
     let round = number(ROUND).unwrap_or(0);
-    (0..count).map(|i| if round == 0 { Seed(i) } else { Seed(mix(round).wrapping_add(i) >> 16) }).collect()
+    let first = if round == 0 { 0 } else { mix(round) >> 16 };
+    (first..first + count).map(Seed).collect()
 }
 
 /// Whether `KIT_SEED` asks for one run only.
@@ -114,6 +115,12 @@ mod tests {
         assert_ne!(draw(Seed(7)), draw(Seed(8)));
         assert_ne!(draw(Seed(7)), draw(Seed(7).part(0)));
         assert_ne!(draw(Seed(7).part(0)), draw(Seed(7).part(1)));
+    }
+
+    #[test]
+    fn a_round_has_as_many_different_seeds_as_were_asked_for() {
+        let distinct: std::collections::BTreeSet<Seed> = seeds(100).into_iter().collect();
+        assert!(distinct.len() == 100 || replaying());
     }
 
     #[test]

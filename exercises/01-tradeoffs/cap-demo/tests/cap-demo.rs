@@ -4,7 +4,9 @@ use cap_demo::{
     ApReplica, CpReplica, Fate, GOSSIP, PATIENCE, Reply, Request, Schedule, Strategy, WhenSilent, counterexample,
     is_available, is_linearizable, run, schedules,
 };
+use kit::chaos::{Chaos, Step, trial};
 use kit::history::{Budget, History, Register, RegisterOp, Returned, Verdict};
+use kit::rand::RngExt as _;
 use kit::{CallId, Fault, Millis, Network, Node, NodeId, Seed, Sim, Sometimes, Time, for_seeds};
 
 /// Longer than any call can take: two round trips and the patience.
@@ -31,32 +33,14 @@ fn history<N: Node<Request = Request, Reply = Reply>>(sim: &Sim<N>) -> History<R
     history
 }
 
-/// Lets clients read and write at random while the network splits and heals at random, for two seconds.
-fn chaos<N: Node<Request = Request, Reply = Reply>>(sim: &mut Sim<N>, nodes: &[NodeId], seed: Seed) {
-    use kit::rand::RngExt as _;
-    let mut rng = seed.part(1).rng();
-    for round in 0..40 {
-        if round % 8 == 3 {
-            let (lone, others): (Vec<_>, Vec<_>) = nodes.iter().partition(|_| rng.random_bool(0.4));
-            sim.inject(Fault::Partition(vec![lone, others]));
-        } else if round % 8 == 7 {
-            sim.inject(Fault::Heal);
-        }
-        for _ in 0..2 {
-            let node = nodes[rng.random_range(0..nodes.len())];
-            // Every value is written once, so that a read tells which write it saw.
-            let value = sim.calls().len() as u32;
-            sim.call(node, if rng.random_bool(0.5) { Request::Write(value) } else { Request::Read });
-        }
-        sim.run_for(Millis(rng.random_range(5..=95)));
-    }
-    sim.inject(Fault::Heal);
-    sim.run_for(A_WHILE);
+/// Calls and faults at random for a second. Every value is written once, so that a read tells which write it saw.
+fn plan(seed: Seed) -> Vec<Step<Request>> {
+    let chaos = Chaos { partitions: 3, cuts: 2, pauses: 1, ..Chaos::calm(3, Millis(1_000), 16) };
+    chaos.plan(seed, |rng, call| if rng.random_bool(0.5) { Request::Write(call as u32) } else { Request::Read })
 }
 
 mod stage_1_refuse {
     use super::*;
-    use pretty_assertions::assert_eq;
 
     fn cluster<const N: usize>(seed: Seed, names: [&str; N]) -> (Sim<CpReplica>, [NodeId; N]) {
         let mut sim = Sim::new(seed, |id, _| CpReplica::new(id, N));
@@ -201,11 +185,17 @@ mod stage_1_refuse {
     fn clients_see_one_register_whatever_the_network_does() {
         let seen =
             Sometimes::expect(["a write was refused", "a write was done during a split", "a refused write was read"]);
-        for_seeds(40, |seed| {
-            let (mut sim, nodes) = cluster(seed, ["a", "b", "c"]);
-            sim.set_network(Network::unreliable());
-            chaos(&mut sim, &nodes, seed);
-            history(&sim).assert_linearizable(&sim);
+        for_seeds(200, |seed| {
+            let unreliable = |seed| {
+                let (mut sim, _) = cluster(seed, ["a", "b", "c"]);
+                sim.set_network(Network::unreliable());
+                sim
+            };
+            let sim = trial(seed, &plan(seed), unreliable, |sim| {
+                sim.mend();
+                sim.run_for(A_WHILE);
+                history(sim).linearizable()
+            });
 
             let refused = |value: u32| {
                 let write = sim.calls().iter().find(|call| call.request == Request::Write(value));
@@ -229,7 +219,6 @@ mod stage_1_refuse {
 
 mod stage_2_diverge {
     use super::*;
-    use pretty_assertions::assert_eq;
 
     fn cluster(seed: Seed) -> (Sim<ApReplica>, [NodeId; 3]) {
         let mut sim = Sim::new(seed, |id, _| ApReplica::new(id, 3));
@@ -325,23 +314,27 @@ mod stage_2_diverge {
     #[test]
     fn replicas_converge_whatever_the_network_did() {
         let seen = Sometimes::expect(["replicas differed before the healing", "an acknowledged write was lost"]);
-        for_seeds(40, |seed| {
-            let (mut sim, nodes) = cluster(seed);
-            sim.set_network(Network::unreliable());
-            chaos(&mut sim, &nodes, seed);
-            let [a, b, c] = nodes;
-            sim.inject(Fault::Partition(vec![vec![a], vec![b, c]]));
-            sim.ask(a, Request::Write(1_000), Millis(0));
-            sim.ask(b, Request::Write(2_000), Millis(0));
-            sim.run_for(A_WHILE);
-            let before = held(&sim);
-            seen.saw("replicas differed before the healing", before[0] != before[1]);
-            sim.inject(Fault::Heal);
-            sim.set_network(Network::reliable());
-            sim.run_for(GOSSIP + Millis(10));
-            let after = held(&sim);
-            assert!(after.windows(2).all(|pair| pair[0] == pair[1]), "after healing they hold {after:?}\n{sim}");
-            seen.saw("an acknowledged write was lost", after[0] != Some(1_000)); // it was acknowledged at a
+        for_seeds(200, |seed| {
+            let unreliable = |seed| {
+                let (mut sim, _) = cluster(seed);
+                sim.set_network(Network::unreliable());
+                sim
+            };
+            drop(trial(seed, &plan(seed), unreliable, |sim| {
+                let before = held(sim);
+                seen.saw("replicas differed before the healing", before[0] != before[1] || before[1] != before[2]);
+                sim.mend();
+                sim.set_network(Network::reliable());
+                sim.run_for(A_WHILE + GOSSIP + Millis(10)); // whoever stood still at the end has resumed by then
+                let after = held(sim);
+                if after.windows(2).any(|pair| pair[0] != pair[1]) {
+                    return Err(format!("a, b and c hold {after:?} long after the network healed"));
+                }
+                // Two replicas that held different values had acknowledged both, and only one is left.
+                let lost = before.iter().flatten().any(|value| after[0] != Some(*value));
+                seen.saw("an acknowledged write was lost", lost);
+                Ok(())
+            }));
         });
     }
 }
@@ -350,7 +343,6 @@ mod stage_3_no_third {
     use super::*;
     use Fate::{Arrives, Lost};
     use WhenSilent::{Answer, Refuse};
-    use pretty_assertions::assert_eq;
 
     const STRATEGIES: [Strategy; 4] = [
         Strategy { write: Answer, read: Answer },

@@ -62,6 +62,6 @@ fn a_failing_plan_is_shown_with_nothing_in_it_that_could_be_left_out() {
     let plan = CHAOS.plan(Seed(2), |_, _| ());
     let failed = std::panic::catch_unwind(|| drop(trial(Seed(2), &plan, build, grows))).expect_err("it forgets");
     let text = failed.downcast_ref::<String>().expect("a message");
-    assert!(text.starts_with("what clients saw: clients were told [1, 1]"), "{text}");
+    assert!(text.starts_with("at the end: clients were told [1, 1]"), "{text}");
     assert!(text.contains("after 4 planned events, shrunk from 29"), "{text}");
 }
