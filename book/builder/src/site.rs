@@ -136,15 +136,13 @@ fn is_stock(name: &str) -> bool {
         "clipboard",
         "css/",
         "elasticlunr",
-        "fonts/",
         "highlight",
         "mark",
         "searcher",
         "toc",
         "tomorrow-night",
     ];
-    (name.ends_with(".js") || name.ends_with(".css") || name.starts_with("fonts/"))
-        && STOCK.iter().any(|stock| name.starts_with(stock))
+    (name.ends_with(".js") || name.ends_with(".css")) && STOCK.iter().any(|stock| name.starts_with(stock))
 }
 
 /// The files of the book that `html`, the page at `page`, loads: at once, or when its script needs them (`data-…` of the

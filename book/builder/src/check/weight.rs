@@ -3,7 +3,7 @@
 use super::{Built, Outcome};
 use crate::{
     html::{Piece, pieces},
-    site::resolve,
+    site::{files, resolve},
 };
 use anyhow::Result;
 use flate2::{Compression, write::GzEncoder};
@@ -18,6 +18,11 @@ pub(super) fn pages(built: &Built) -> Result<Outcome> {
     let mut faults = Vec::new();
     let mut heaviest = (0, "");
     println!("      gz bytes   page     styles   scripts  other");
+    let fonts: Vec<_> = files(&built.out)?
+        .iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "woff2"))
+        .map(|file| compressed(&fs::read(file)?))
+        .collect::<Result<_>>()?;
     for page in &built.pages {
         let own = compressed(page.html.as_bytes())?;
         let (mut styles, mut scripts, mut other) = (0, 0, 0);
@@ -36,6 +41,10 @@ pub(super) fn pages(built: &Built) -> Result<Outcome> {
                 "script" => scripts += weight,
                 _ => other += weight,
             }
+        }
+        // A font is loaded where it is used, and ours is for formulas.
+        if page.html.contains("<math") {
+            other += fonts.iter().sum::<usize>();
         }
         let total = own + styles + scripts + other;
         println!("      {total:>8}   {own:>6}   {styles:>6}   {scripts:>7}  {other:>5}  {}", page.path);
