@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use catalog::Catalog;
 use judge::stop;
 
 use crate::failure::Failure;
@@ -155,6 +154,5 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
             fs::copy(entry.path(), to.join(&name))?;
         }
     }
-    debug_assert!(Catalog::find_root(to).is_some() || !from.join("exercises").is_dir());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `check`: build once, run every test, keep the verdicts, print them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use catalog::{Exercise, Shared};
@@ -74,7 +75,7 @@ pub(crate) fn judge_and_keep(
     let judged = judge::judge(&workbook.catalog.root, &subjects, options, &|event| bar.on(&event));
     drop(bar);
     let verdicts = judged.map_err(|failed| cargo_failed(workbook, &failed))?;
-    if judge::run::was_stopped() {
+    if judge::stop::requested() {
         return Err(Failure::new("stopped"));
     }
     // A build may complete the lock file, so the hash of what is shared is taken after it; sources that were saved again in
@@ -88,23 +89,46 @@ pub(crate) fn judge_and_keep(
     Ok(verdicts)
 }
 
-/// What cargo said; if it is about a reader's manifest, the way back too.
+/// What cargo said; if it is about a manifest, the way back too.
 pub(crate) fn cargo_failed(workbook: &Workbook, failed: &CargoFailed) -> Failure {
-    let said = failed.message.trim();
+    let said = failed.message.trim().trim_start_matches("error: ");
     if said.contains("No space left on device") {
         return Failure::with_fix(said, "make room on the disk; nothing that was there is lost");
     }
-    let named = workbook.catalog.exercises().find(|exercise| said.contains(&exercise.manifest().display().to_string()));
-    match named {
-        Some(exercise) => {
-            let path = workbook.relative(&exercise.manifest());
-            let edited = progress::edited(exercise).contains(&"Cargo.toml".to_owned());
-            let edited = if edited { "; you changed this file" } else { "" };
-            Failure::with_fix(
-                format!("cargo cannot use {path}{edited}\n{said}"),
-                format!("take the file back: git checkout -- {path}"),
-            )
-        }
-        None => Failure::with_fix(said, "`cargo xtask doctor` looks at toolchain, disk and network"),
+    let Some(manifest) = blamed_manifest(said) else {
+        return Failure::with_fix(said, "`cargo xtask doctor` looks at toolchain, disk and network");
+    };
+    let path = workbook.relative(Path::new(manifest));
+    let mut exercises = workbook.catalog.exercises();
+    let edited = exercises.any(|exercise| {
+        exercise.manifest() == Path::new(manifest) && progress::edited(exercise).contains(&"Cargo.toml".to_owned())
+    });
+    let edited = if edited { "; you changed this file" } else { "" };
+    let fix = format!("mend {path}, or take it back: git checkout -- {path}");
+    Failure::with_fix(format!("cargo cannot use {path}{edited}\n{said}"), fix)
+}
+
+/// The last manifest that cargo names: the others are on the way to it.
+fn blamed_manifest(said: &str) -> Option<&str> {
+    said.split('`').filter(|quoted| quoted.ends_with("Cargo.toml") && !quoted.contains('\n')).next_back().or_else(
+        || {
+            // "failed to parse manifest at `…`" quotes it; a syntax error prints it as `--> PATH:LINE:COLUMN`.
+            let place = said.lines().find_map(|line| line.trim().strip_prefix("--> "))?;
+            place.split_once("Cargo.toml").map(|(path, _)| &place[..path.len() + "Cargo.toml".len()])
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_at_fault_is_found_in_what_cargo_says() {
+        let missing = "failed to load manifest for workspace member `/w/a`\nreferenced via `*` by workspace at `/w/Cargo.toml`\n\n\
+                       Caused by:\n  failed to read `/w/a/Cargo.toml`\n";
+        assert_eq!(blamed_manifest(missing), Some("/w/a/Cargo.toml"));
+        assert_eq!(blamed_manifest("no such command"), None);
+        assert_eq!(blamed_manifest("unclosed table\n --> exercises/x/Cargo.toml:1:9"), Some("exercises/x/Cargo.toml"));
     }
 }

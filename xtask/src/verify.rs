@@ -110,7 +110,7 @@ fn gather(workbook: &Workbook, chosen: &[&Exercise], silent: bool) -> Result<Vec
     };
     let verdicts = run::run(&overlay.subjects, &built, &options, &on_event);
     drop(bar);
-    if run::was_stopped() {
+    if judge::stop::requested() {
         return Err(Failure::new("stopped"));
     }
     for (((owner, variant), built), verdict) in owners.iter().zip(&variants).zip(built).zip(verdicts) {
@@ -157,10 +157,8 @@ fn lint_all(workbook: &Workbook, chosen: &[&Exercise], evidence: &mut [Evidence]
             packages.push((format!("{}-solution", exercise.package()), exercise.solution_dir()));
         }
     }
-    let bar = Progress::new(true);
     let said =
         lint::clippy(root, &workbook.target, &packages).map_err(|failed| check::cargo_failed(workbook, &failed))?;
-    drop(bar);
     let mut files = Vec::new();
     for exercise in chosen {
         files.extend([exercise.stub(), exercise.tests_file()].into_iter().filter(|file| file.is_file()));

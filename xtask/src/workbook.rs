@@ -63,7 +63,7 @@ impl Workbook {
         std::env::current_dir().map(|here| self.catalog.at_path(&here)).unwrap_or_default()
     }
 
-    /// The first exercise that is not solved, and where every exercise stands.
+    /// Where every exercise stands, in book order.
     pub(crate) fn progress(&self) -> Vec<(&Exercise, Progress)> {
         let shared = Shared::read(&self.catalog.root);
         self.catalog.exercises().map(|exercise| (exercise, self.store.progress(exercise, shared))).collect()

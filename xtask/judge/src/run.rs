@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::process::{self, End, Finished};
-use crate::{Built, Event, Options, Outcome, Subject, TestVerdict, Verdict, message, stop};
+use crate::{Built, Event, Options, Outcome, Subject, TestVerdict, Verdict, message};
 
 /// Runs the tests of every subject that was built and returns the verdicts in the same order.
 #[must_use]
@@ -154,8 +154,7 @@ fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }
 
-/// `work` for every item, `jobs` at a time, results in the items' order. After a stop the rest is not begun but answered
-/// by whatever `work` says of a stopped process.
+/// `work` for every item, `jobs` at a time, results in the items' order.
 fn in_parallel<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
@@ -189,12 +188,6 @@ pub fn target_dir(root: &Path) -> PathBuf {
         Some(dir) => std::env::current_dir().unwrap_or_default().join(dir),
         None => root.join("target"),
     }
-}
-
-/// True if the person at the terminal asked everything to end, so that verdicts mean nothing.
-#[must_use]
-pub fn was_stopped() -> bool {
-    stop::requested()
 }
 
 #[cfg(test)]
