@@ -110,13 +110,12 @@ pub(crate) fn cargo_failed(workbook: &Workbook, failed: &CargoFailed) -> Failure
 
 /// The last manifest that cargo names: the others are on the way to it.
 fn blamed_manifest(said: &str) -> Option<&str> {
-    said.split('`').filter(|quoted| quoted.ends_with("Cargo.toml") && !quoted.contains('\n')).next_back().or_else(
-        || {
-            // "failed to parse manifest at `…`" quotes it; a syntax error prints it as `--> PATH:LINE:COLUMN`.
-            let place = said.lines().find_map(|line| line.trim().strip_prefix("--> "))?;
-            place.split_once("Cargo.toml").map(|(path, _)| &place[..path.len() + "Cargo.toml".len()])
-        },
-    )
+    let is_manifest = |quoted: &&str| quoted.ends_with("Cargo.toml") && !quoted.contains('\n');
+    said.split('`').rfind(is_manifest).or_else(|| {
+        // "failed to parse manifest at `…`" quotes it; a syntax error prints it as `--> PATH:LINE:COLUMN`.
+        let place = said.lines().find_map(|line| line.trim().strip_prefix("--> "))?;
+        place.split_once("Cargo.toml").map(|(path, _)| &place[..path.len() + "Cargo.toml".len()])
+    })
 }
 
 #[cfg(test)]
