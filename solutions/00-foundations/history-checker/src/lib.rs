@@ -1,0 +1,500 @@
+//! Could one store have answered all these clients so? The question behind every test of a replicated store.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What clients did and saw
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Who asks. A client does one thing at a time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Client(pub char);
+
+/// Names one of the store's registers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub char);
+
+/// What a client asks of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// What does this key hold?
+    Read(Key),
+    /// From now on it holds this.
+    Write(Key, u32),
+    /// What `from` holds goes to `to`, in one step; `from` is empty afterwards. If it was empty before, both are.
+    /// Moving a key to itself changes nothing.
+    Move {
+        /// The key that gives.
+        from: Key,
+        /// The key that takes.
+        to: Key,
+    },
+}
+
+impl Op {
+    /// The keys that it reads or writes.
+    #[must_use]
+    pub fn keys(&self) -> BTreeSet<Key> {
+        match *self {
+            Self::Read(key) | Self::Write(key, _) => BTreeSet::from([key]),
+            Self::Move { from, to } => BTreeSet::from([from, to]),
+        }
+    }
+}
+
+/// What a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ret {
+    /// The answer to a read; `None` if the key is empty.
+    Value(Option<u32>),
+    /// The write or move is done.
+    Done,
+}
+
+/// One operation, from its call to its return.
+///
+/// Moments are places in the order of everything that happened: no call shares one with a return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Who asked.
+    pub client: Client,
+    /// What.
+    pub op: Op,
+    /// When.
+    pub called: u64,
+    /// When and how it was answered. `None`: never, and it may have taken effect at any time after its call, or not at all.
+    pub returned: Option<(u64, Ret)>,
+}
+
+/// What clients did and saw: each client one operation at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History(Vec<Operation>);
+
+/// Why a list of operations is no history. The numbers are places in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// An operation returned no later than it was called.
+    EndsBeforeItBegins {
+        /// Which one.
+        index: usize,
+    },
+    /// A client called `later` while its `earlier` operation was still open. One that was never answered stays open for
+    /// ever: whoever gives up waiting must go on under another name.
+    Overlap {
+        /// The one called first.
+        earlier: usize,
+        /// The one called second.
+        later: usize,
+    },
+}
+
+impl History {
+    /// The history of these operations, in any order.
+    ///
+    /// # Errors
+    /// [`Malformed`] if one ends before it begins, or if two of one client overlap.
+    // ANCHOR: new
+    pub fn new(operations: Vec<Operation>) -> Result<Self, Malformed> {
+        let mut open: BTreeMap<Client, usize> = BTreeMap::new(); // each client's latest operation
+        let mut by_call: Vec<usize> = (0..operations.len()).collect();
+        by_call.sort_by_key(|&index| operations[index].called);
+        for index in by_call {
+            let Operation { client, called, returned, .. } = operations[index];
+            if returned.is_some_and(|(at, _)| at <= called) {
+                return Err(Malformed::EndsBeforeItBegins { index });
+            }
+            if let Some(earlier) = open.insert(client, index)
+                && operations[earlier].returned.is_none_or(|(at, _)| called < at)
+            {
+                return Err(Malformed::Overlap { earlier, later: index });
+            }
+        }
+        Ok(Self(operations))
+    }
+    // ANCHOR_END: new
+
+    /// The operations, in the order in which they were given.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.0
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 1: what an explanation is
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A correct store: what each key holds; an empty key is not in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Store(pub BTreeMap<Key, u32>);
+
+impl Store {
+    /// What the store holds after `op`, or nothing if it cannot have answered `ret` here. `ret` is `None` for a client
+    /// that never heard back, who could have been told anything.
+    // ANCHOR: apply
+    #[must_use]
+    pub fn apply(&self, op: &Op, ret: Option<&Ret>) -> Option<Self> {
+        let mut next = self.clone();
+        match (op, ret) {
+            (Op::Read(_), None) => {}
+            (Op::Read(key), Some(Ret::Value(seen))) => {
+                if self.0.get(key) != seen.as_ref() {
+                    return None;
+                }
+            }
+            (Op::Write(key, value), None | Some(Ret::Done)) => _ = next.0.insert(*key, *value),
+            (Op::Move { from, to }, None | Some(Ret::Done)) => match next.0.remove(from) {
+                Some(value) => _ = next.0.insert(*to, value),
+                None => _ = next.0.remove(to),
+            },
+            (Op::Read(_), Some(Ret::Done)) | (Op::Write(..) | Op::Move { .. }, Some(Ret::Value(_))) => return None,
+        }
+        Some(next)
+    }
+    // ANCHOR_END: apply
+}
+
+/// Which operations an explanation must leave in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Whatever returned before another was called comes before it, whoever asked. Explained in this order a history is
+    /// *linearizable* (Herlihy and Wing 1990).
+    RealTime,
+    /// Each client's own operations stay in order, and no others. Explained in this order a history is *sequentially
+    /// consistent* (Lamport 1979).
+    PerClient,
+}
+
+impl Order {
+    /// Whether `a` must come before `b`.
+    // ANCHOR: precedes
+    #[must_use]
+    pub fn precedes(self, a: &Operation, b: &Operation) -> bool {
+        match self {
+            Self::RealTime => a.returned.is_some_and(|(at, _)| at < b.called),
+            Self::PerClient => a.client == b.client && a.called < b.called,
+        }
+    }
+    // ANCHOR_END: precedes
+}
+
+/// Whether `sequence`, places in `history`, explains what clients saw: it holds every answered operation, and
+/// unanswered ones or not, each at most once; it keeps `order`; and a store that starts empty can answer so, one
+/// operation after the other.
+#[must_use]
+pub fn explains(history: &History, order: Order, sequence: &[usize]) -> bool {
+    let operations = history.operations();
+    let placed: BTreeSet<usize> = sequence.iter().copied().collect();
+    let once = placed.len() == sequence.len() && sequence.iter().all(|&index| index < operations.len());
+    let complete = (0..operations.len()).all(|index| operations[index].returned.is_none() || placed.contains(&index));
+    if !(once && complete) {
+        return false;
+    }
+    let in_order = sequence.iter().enumerate().all(|(place, &later)| {
+        let mut earlier = sequence[..place].iter();
+        earlier.all(|&earlier| !order.precedes(&operations[later], &operations[earlier]))
+    });
+    let step = |store: Store, &index: &usize| {
+        let Operation { op, returned, .. } = &operations[index];
+        store.apply(op, returned.as_ref().map(|(_, ret)| ret))
+    };
+    in_order && sequence.iter().try_fold(Store::default(), step).is_some()
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stages 2 and 4: the search for one
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// How much a search may cost, in *steps*: one step is one try to place one operation next, one call of
+/// [`Store::apply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Budget(pub u64);
+
+/// What a search found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Some sequence explains the history.
+    Explained,
+    /// None does.
+    Impossible,
+    /// The budget was spent before either was certain.
+    Inconclusive(Budget),
+}
+
+impl Verdict {
+    /// Whether a test that asked for an explanation may turn green.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        match self {
+            Self::Explained => true,
+            Self::Impossible | Self::Inconclusive(_) => false,
+        }
+    }
+}
+
+impl History {
+    /// The history cut into parts that can be judged apart: as many as possible, so that no two parts have a key in
+    /// common. Parts come in any order.
+    // ANCHOR: parts
+    #[must_use]
+    pub fn parts(&self) -> Vec<Self> {
+        let mut parts: Vec<(BTreeSet<Key>, Vec<Operation>)> = vec![];
+        for operation in &self.0 {
+            let mut joined = (operation.op.keys(), vec![]);
+            let (touched, apart): (Vec<_>, Vec<_>) =
+                parts.into_iter().partition(|(keys, _)| !keys.is_disjoint(&joined.0));
+            for (keys, operations) in touched {
+                joined.0.extend(keys);
+                joined.1.extend(operations);
+            }
+            joined.1.push(*operation);
+            parts = apart;
+            parts.push(joined);
+        }
+        parts.into_iter().map(|(_, operations)| Self(operations)).collect()
+    }
+    // ANCHOR_END: parts
+
+    /// Whether some sequence explains the history in `order` (Wing and Gong 1993, with the memory of Lowe 2017).
+    ///
+    /// In [`Order::RealTime`] the parts are judged apart, those with the fewest operations first, and all out of one
+    /// `budget`; a part that cannot be explained settles it.
+    // ANCHOR: check
+    #[must_use]
+    pub fn check(&self, order: Order, budget: Budget) -> Verdict {
+        let mut parts = match order {
+            Order::RealTime => self.parts(),
+            Order::PerClient => vec![self.clone()], // two parts may each have an explanation that excludes the other's
+        };
+        parts.sort_by_key(|part| part.0.len());
+        let mut left = budget.0;
+        for part in &parts {
+            match Search::of(part, order).run(&mut left) {
+                Ok(true) => {}
+                Ok(false) => return Verdict::Impossible,
+                Err(Spent) => return Verdict::Inconclusive(budget),
+            }
+        }
+        Verdict::Explained
+    }
+    // ANCHOR_END: check
+}
+
+/// A search for an explanation of one part.
+struct Search<'a> {
+    operations: &'a [Operation],
+    /// For each operation, those that must come before it.
+    before: Vec<Vec<usize>>,
+    /// Which operations are placed so far.
+    placed: Vec<bool>,
+    /// Where the search has been before, in vain: what was placed, and what the store held after it.
+    tried: HashSet<(Vec<bool>, Store)>,
+}
+
+/// The budget is spent.
+struct Spent;
+
+impl<'a> Search<'a> {
+    fn of(history: &'a History, order: Order) -> Self {
+        let operations = history.operations();
+        let before = operations.iter().map(|later| {
+            (0..operations.len()).filter(|&earlier| order.precedes(&operations[earlier], later)).collect()
+        });
+        Self { operations, before: before.collect(), placed: vec![false; operations.len()], tried: HashSet::new() }
+    }
+
+    fn run(mut self, left: &mut u64) -> Result<bool, Spent> {
+        self.explore(&Store::default(), left)
+    }
+
+    /// Whether what is not placed yet can follow when the store holds `store`.
+    // ANCHOR: explore
+    fn explore(&mut self, store: &Store, left: &mut u64) -> Result<bool, Spent> {
+        if (0..self.operations.len()).all(|index| self.placed[index] || self.operations[index].returned.is_none()) {
+            return Ok(true);
+        }
+        if !self.tried.insert((self.placed.clone(), store.clone())) {
+            return Ok(false);
+        }
+        for index in 0..self.operations.len() {
+            if self.placed[index] || self.before[index].iter().any(|&earlier| !self.placed[earlier]) {
+                continue;
+            }
+            *left = left.checked_sub(1).ok_or(Spent)?;
+            let Operation { op, returned, .. } = &self.operations[index];
+            if let Some(next) = store.apply(op, returned.as_ref().map(|(_, ret)| ret)) {
+                self.placed[index] = true;
+                if self.explore(&next, left)? {
+                    return Ok(true);
+                }
+                self.placed[index] = false;
+            }
+        }
+        Ok(false)
+    }
+    // ANCHOR_END: explore
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 3: what one client may expect
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Names a write.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId(pub u32);
+
+/// One access of a client's session, to any replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whose session.
+    pub session: Client,
+    /// The key read or written.
+    pub key: Key,
+    /// Which of the two.
+    pub did: Did,
+}
+
+/// What an access did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Did {
+    /// It made this write.
+    Wrote(WriteId),
+    /// It read at a replica that had applied these writes so far, to whatever keys, in this order. What it returned is
+    /// the last of them to its own key.
+    Read(Vec<WriteId>),
+}
+
+/// What a session is promised (Terry et al. 1994).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Guarantee {
+    /// A replica that is read has applied every write that the session made before.
+    ReadYourWrites,
+    /// A replica that is read has applied every write that an earlier read of the session returned.
+    MonotonicReads,
+    /// No replica has applied a write of the session without the session's earlier writes before it.
+    MonotonicWrites,
+    /// No replica has applied a write of the session without, before it, every write that the session's earlier reads
+    /// had returned.
+    WritesFollowReads,
+}
+
+/// A promise that was not kept. The numbers are places in the list of accesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Breach {
+    /// Which one.
+    pub guarantee: Guarantee,
+    /// The access that was forgotten …
+    pub earlier: usize,
+    /// … the later one of the same session that should have come with it …
+    pub later: usize,
+    /// … and the read, of this session or another, that shows it. For the first two guarantees that is `later` itself.
+    pub shown: usize,
+}
+
+/// Every promise broken in `accesses`, which are given in the order in which they happened. Each write that a replica had
+/// applied was made by an access before.
+// ANCHOR: sessions
+#[must_use]
+pub fn breaches(accesses: &[Access]) -> BTreeSet<Breach> {
+    let key_of: BTreeMap<WriteId, Key> = accesses.iter().filter_map(|a| Some((wrote(a)?, a.key))).collect();
+    let returned = |key: Key, log: &[WriteId]| log.iter().rev().find(|id| key_of.get(id) == Some(&key)).copied();
+    let mut found = BTreeSet::new();
+    for (later, access) in accesses.iter().enumerate() {
+        for (earlier, before) in accesses[..later].iter().enumerate() {
+            if before.session != access.session {
+                continue;
+            }
+            // The write that must not be forgotten, and the promises that are about it.
+            let (kept, in_reads, in_writes) = match &before.did {
+                Did::Wrote(id) => (*id, Guarantee::ReadYourWrites, Guarantee::MonotonicWrites),
+                Did::Read(log) => match returned(before.key, log) {
+                    Some(id) => (id, Guarantee::MonotonicReads, Guarantee::WritesFollowReads),
+                    None => continue,
+                },
+            };
+            match &access.did {
+                Did::Read(log) if !log.contains(&kept) => {
+                    found.insert(Breach { guarantee: in_reads, earlier, later, shown: later });
+                }
+                Did::Read(_) => {}
+                Did::Wrote(id) => {
+                    let without = |log: &[WriteId]| {
+                        log.iter().position(|of| of == id).is_some_and(|at| !log[..at].contains(&kept))
+                    };
+                    let shows =
+                        accesses.iter().enumerate().filter(|(_, by)| matches!(&by.did, Did::Read(log) if without(log)));
+                    found.extend(shows.map(|(shown, _)| Breach { guarantee: in_writes, earlier, later, shown }));
+                }
+            }
+        }
+    }
+    found
+}
+// ANCHOR_END: sessions
+
+fn wrote(access: &Access) -> Option<WriteId> {
+    match access.did {
+        Did::Wrote(id) => Some(id),
+        Did::Read(_) => None,
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// How it all is printed
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A picture of the history: time runs to the right, each operation is a bar from its call to its return.
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ends = self.0.iter().flat_map(|operation| [Some(operation.called), operation.returned.map(|(at, _)| at)]);
+        let moments: BTreeSet<u64> = ends.flatten().collect();
+        let column = |at: u64| moments.range(..at).count() * 2;
+        let mut shown: Vec<&Operation> = self.0.iter().collect();
+        shown.sort_by_key(|operation| operation.called);
+        for Operation { client, op, called, returned } in shown {
+            let (begin, end) = (column(*called), returned.map_or(moments.len() * 2, |(at, _)| column(at)));
+            let close = if returned.is_some() { '┤' } else { '…' };
+            let bar = format!("{}├{}{close}", " ".repeat(begin), "─".repeat(end.saturating_sub(begin + 1)));
+            let answer = returned.map_or_else(|| "no answer".to_owned(), |(_, ret)| format!("{ret}"));
+            writeln!(f, "  {client} {bar:<width$}  {op} → {answer}", width = moments.len() * 2 + 1)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(key) => write!(f, "read {key}"),
+            Self::Write(key, value) => write!(f, "write {key}={value}"),
+            Self::Move { from, to } => write!(f, "move {from} to {to}"),
+        }
+    }
+}
+
+impl fmt::Display for Ret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(Some(value)) => value.fmt(f),
+            Self::Value(None) => f.write_str("empty"),
+            Self::Done => f.write_str("done"),
+        }
+    }
+}
+
+macro_rules! printed_as_its_name {
+    ($($kind:ty: $format:literal),*) => {$(
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, $format, self.0)
+            }
+        }
+        impl fmt::Debug for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+printed_as_its_name!(Client: "{}", Key: "{}", WriteId: "w{}");
