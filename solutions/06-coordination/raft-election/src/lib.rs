@@ -1,0 +1,371 @@
+//! Who leads? Raft's election: terms, votes that outlive a crash, and timeouts that differ.
+
+use kit::rand::RngExt as _;
+use kit::{Input, Millis, Node, NodeId, Output, Rng, Time};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// How often a leader tells the others that it is there. Well below the shortest election timeout.
+pub const HEARTBEAT: Millis = Millis(50);
+
+/// Raft's logical time. Each election begins a new term, and a term has at most one leader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term(pub u64);
+
+impl Term {
+    /// The term that a candidate begins.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a log ends: all that an election needs to know of it. An empty log ends at index 0 in term 0.
+///
+/// It has no derived order on purpose: which of two logs is the newer is yours to say, in [`LogEnd::is_as_new_as`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LogEnd {
+    /// How many entries the log has.
+    pub index: u64,
+    /// The term of the last one.
+    pub term: Term,
+}
+
+/// What must survive a crash (Figure 2, "persistent state"; of the log, only its end).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Saved {
+    /// The greatest term heard of.
+    pub term: Term,
+    /// Who got this server's vote in that term.
+    pub voted_for: Option<NodeId>,
+    /// Where its log ends.
+    pub log_end: LogEnd,
+}
+
+/// A candidate asks for a vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestVote {
+    /// The term that the candidate wants to lead.
+    pub term: Term,
+    /// Where the candidate's log ends.
+    pub log_end: LogEnd,
+}
+
+/// What servers say to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// Vote for me?
+    RequestVote(RequestVote),
+    /// Yes or no.
+    Vote {
+        /// The voter's term, after it heard the request.
+        term: Term,
+        /// Whether the sender of the request has its vote in that term.
+        granted: bool,
+    },
+    /// I lead this term. (With a log to send, this is `AppendEntries`.)
+    Heartbeat {
+        /// The leader's term.
+        term: Term,
+    },
+    /// I heard you.
+    Heard {
+        /// The sender's term; greater than the leader's if that leader is deposed.
+        term: Term,
+    },
+}
+
+impl Message {
+    /// The sender's term; every message carries it.
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        match self {
+            Self::RequestVote(RequestVote { term, .. })
+            | Self::Vote { term, .. }
+            | Self::Heartbeat { term }
+            | Self::Heard { term } => *term,
+        }
+    }
+}
+
+/// What a server can be reminded of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// Nothing was heard of a leader for an election timeout.
+    Election,
+    /// The leader's next heartbeat is due.
+    Heartbeat,
+}
+
+/// What a server is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Waits to hear of a leader.
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Had the votes of a majority in its term.
+    Leader,
+}
+
+/// Draws election timeouts from a generator that whoever builds the server gives it.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    least: Millis,
+    most: Millis,
+    rng: Rng,
+}
+
+impl Timeouts {
+    /// Timeouts from `least` to `most`, each as likely as any other.
+    #[must_use]
+    pub const fn between(least: Millis, most: Millis, rng: Rng) -> Self {
+        Self { least, most, rng }
+    }
+
+    /// The next one.
+    pub fn draw(&mut self) -> Millis {
+        Millis(self.rng.random_range(self.least.0..=self.most.0))
+    }
+}
+
+/// A search lets a timer go off whenever it likes, so what will be drawn next makes no two of its states different.
+impl PartialEq for Timeouts {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Timeouts {}
+
+impl Hash for Timeouts {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 1: the rules of a vote
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// How many of `servers` are a majority: any two majorities share a server.
+#[must_use]
+pub fn majority(servers: usize) -> usize {
+    servers / 2 + 1
+}
+
+impl LogEnd {
+    /// Whether a log that ends here is at least as new as one that ends at `other` (§5.4.1): the later last term wins;
+    /// of equal terms, the longer log.
+    // ANCHOR: newer
+    #[must_use]
+    pub fn is_as_new_as(self, other: Self) -> bool {
+        (self.term, self.index) >= (other.term, other.index)
+    }
+    // ANCHOR_END: newer
+}
+
+impl Saved {
+    /// What a server that has saved `self` saves and answers when `candidate` asks for its vote: whether it is granted.
+    ///
+    /// A term greater than its own becomes its own, with no vote in it yet, whether or not it then grants one. It grants
+    /// the vote if the request is of its own term, it has voted for nobody else in that term, and the candidate's log is
+    /// at least as new as its own.
+    // ANCHOR: consider
+    #[must_use]
+    pub fn consider(mut self, candidate: NodeId, request: RequestVote) -> (Self, bool) {
+        self.enter(request.term);
+        let granted = request.term == self.term
+            && self.voted_for.is_none_or(|vote| vote == candidate)
+            && request.log_end.is_as_new_as(self.log_end);
+        if granted {
+            self.voted_for = Some(candidate);
+        }
+        (self, granted)
+    }
+    // ANCHOR_END: consider
+
+    /// Enters `term` if it is a later one; says whether it was.
+    fn enter(&mut self, term: Term) -> bool {
+        let later = term > self.term;
+        if later {
+            self.term = term;
+            self.voted_for = None;
+        }
+        later
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stages 2 and 3: a server
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// One server of a cluster that elects a leader (Ongaro and Ousterhout 2014, §5.2 and Figure 2).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Server {
+    id: NodeId,
+    servers: usize,
+    saved: Saved,
+    role: Role,
+    /// Who voted for this server in its term; it matters to a candidate only.
+    votes: BTreeSet<NodeId>,
+    timeouts: Timeouts,
+}
+
+impl Server {
+    /// The server `id` of `servers`, numbered from 0, as it starts, for the first time or again, with what it `saved`.
+    #[must_use]
+    pub const fn new(id: NodeId, servers: usize, saved: Saved, timeouts: Timeouts) -> Self {
+        Self { id, servers, saved, role: Role::Follower, votes: BTreeSet::new(), timeouts }
+    }
+
+    /// What it is at the moment.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What it would save now.
+    #[must_use]
+    pub const fn saved(&self) -> Saved {
+        self.saved
+    }
+
+    /// `message` for every other server.
+    fn broadcast(&self, message: Message) -> Vec<Output<Self>> {
+        let others = (0..self.servers).map(NodeId).filter(|other| *other != self.id);
+        others.map(|to| Output::Send { to, message }).collect()
+    }
+
+    /// Waits for a leader anew, for another while each time.
+    fn wait(&mut self) -> Output<Self> {
+        Output::SetTimer { timer: Timer::Election, after: self.timeouts.draw() }
+    }
+
+    /// Stands for election in the next term.
+    // ANCHOR: stand
+    fn stand(&mut self) -> Vec<Output<Self>> {
+        self.saved.term = self.saved.term.next();
+        self.saved.voted_for = Some(self.id);
+        self.role = Role::Candidate;
+        self.votes = BTreeSet::from([self.id]);
+        let mut out = vec![self.wait()]; // if the votes split, again in the term after
+        let request = RequestVote { term: self.saved.term, log_end: self.saved.log_end };
+        out.extend(self.broadcast(Message::RequestVote(request)));
+        out.extend(self.count());
+        out
+    }
+
+    /// Leads, if a majority voted for it.
+    fn count(&mut self) -> Vec<Output<Self>> {
+        if self.votes.len() < majority(self.servers) {
+            return vec![];
+        }
+        self.role = Role::Leader;
+        let mut out = vec![Output::CancelTimer(Timer::Election)];
+        out.extend(self.lead());
+        out
+    }
+    // ANCHOR_END: stand
+
+    /// Tells the others that it leads, and sets the time for the next word.
+    fn lead(&self) -> Vec<Output<Self>> {
+        let mut out = self.broadcast(Message::Heartbeat { term: self.saved.term });
+        out.push(Output::SetTimer { timer: Timer::Heartbeat, after: HEARTBEAT });
+        out
+    }
+
+    // ANCHOR: hear
+    fn hear(&mut self, from: NodeId, message: Message) -> Vec<Output<Self>> {
+        let mut out = vec![];
+        if self.saved.enter(message.term()) {
+            out.extend(self.follow());
+        }
+        let current = message.term() == self.saved.term;
+        match message {
+            Message::RequestVote(request) => {
+                let (saved, granted) = self.saved.consider(from, request);
+                self.saved = saved;
+                if granted {
+                    out.push(self.wait());
+                }
+                out.push(Output::Send { to: from, message: Message::Vote { term: self.saved.term, granted } });
+            }
+            Message::Vote { granted, .. } => {
+                if granted && current && self.role == Role::Candidate {
+                    self.votes.insert(from);
+                    out.extend(self.count());
+                }
+            }
+            Message::Heartbeat { .. } => {
+                if current {
+                    self.role = Role::Follower; // a candidate has lost: this term has its leader
+                    out.push(self.wait());
+                }
+                out.push(Output::Send { to: from, message: Message::Heard { term: self.saved.term } });
+            }
+            Message::Heard { .. } => {} // its term was all that it had to say
+        }
+        out
+    }
+
+    /// Is a follower from now on; whoever led waits for a leader again.
+    fn follow(&mut self) -> Vec<Output<Self>> {
+        let led = self.role == Role::Leader;
+        self.role = Role::Follower;
+        if led { vec![Output::CancelTimer(Timer::Heartbeat), self.wait()] } else { vec![] }
+    }
+    // ANCHOR_END: hear
+}
+
+impl Node for Server {
+    type Message = Message;
+    type Timer = Timer;
+    /// Clients ask nothing of an election.
+    type Request = Infallible;
+    type Reply = Infallible;
+    type Durable = Saved;
+
+    // ANCHOR: step
+    fn step(&mut self, input: Input<Self>, _now: Time) -> Vec<Output<Self>> {
+        let before = self.saved;
+        let mut out = match input {
+            Input::Start => vec![self.wait()],
+            Input::Timer(Timer::Election) => self.stand(),
+            Input::Timer(Timer::Heartbeat) => self.lead(),
+            Input::Message { from, message } => self.hear(from, message),
+            Input::Request { request, .. } => match request {},
+        };
+        if self.saved != before {
+            out.insert(0, Output::Persist(self.saved)); // first: what is said must be on disk before it is said
+        }
+        out
+    }
+    // ANCHOR_END: step
+
+    fn status(&self) -> String {
+        let role = match self.role {
+            Role::Follower => "",
+            Role::Candidate => " candidate",
+            Role::Leader => " LEADER",
+        };
+        let vote = self.saved.voted_for.map_or_else(String::new, |vote| format!(" voted {vote}"));
+        format!("term {}{vote}{role}", self.saved.term)
+    }
+
+    fn label(message: &Message) -> String {
+        match message {
+            Message::RequestVote(request) => format!("vote? {}", request.term),
+            Message::Vote { term, granted: true } => format!("yes {term}"),
+            Message::Vote { term, granted: false } => format!("no {term}"),
+            Message::Heartbeat { term } => format!("lead {term}"),
+            Message::Heard { term } => format!("heard {term}"),
+        }
+    }
+}
