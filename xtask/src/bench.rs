@@ -99,7 +99,7 @@ impl Copy {
 
     fn xtask(&self, arguments: &[&str]) -> Command {
         let mut command =
-            Command::new(self.root.join("target/debug").join(format!("xtask{}", std::env::consts::EXE_SUFFIX)));
+            Command::new(self.root.join("target/runner").join(format!("xtask{}", std::env::consts::EXE_SUFFIX)));
         command.args(arguments).current_dir(&self.root);
         self.prepared(command)
     }

@@ -11,8 +11,8 @@ use judge::{Outcome, Status, Summary, TestVerdict, Verdict, progress};
 use crate::ui;
 use crate::workbook::Workbook;
 
-/// How many failing tests are shown with all they said, and how many lines of each.
-const DETAILED: usize = 3;
+/// How many failing tests are shown with all they said (the others with the first line), and how many lines of each.
+const DETAILED: usize = 1;
 const LINES: usize = 40;
 const PRINTED_LINES: usize = 10;
 
@@ -164,7 +164,10 @@ fn details(workbook: &Workbook, test: &TestVerdict) -> String {
             .filter(|place| place.rsplit(':').next().is_some_and(|end| end.parse::<u32>().is_ok()))
         {
             Some(place) => lines.push(ui::dim(&shown_place(workbook, place))),
-            None => lines.push(line.to_owned()),
+            None => match line.strip_prefix("picture ") {
+                Some(page) => lines.push(format!("picture {}", workbook.relative(Path::new(page)))),
+                None => lines.push(line.to_owned()),
+            },
         }
     }
     shorten(&mut lines, LINES);

@@ -7,10 +7,13 @@ use crate::compile::strip_colours;
 /// Colours go: the same text is shown in terminals, pages and JSON.
 pub(crate) fn from_stderr(stderr: &str) -> String {
     let stderr = &strip_colours(stderr);
+    let mut ways: Vec<&str> = Vec::new();
     let mut panics: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut open = false;
     for line in stderr.lines() {
-        if let Some(place) = panic_place(line) {
+        if line.starts_with("replay  ") || line.starts_with("picture ") {
+            ways.push(line);
+        } else if let Some(place) = panic_place(line) {
             panics.push((place, Vec::new()));
             open = true;
         } else if is_noise(line) {
@@ -24,12 +27,32 @@ pub(crate) fn from_stderr(stderr: &str) -> String {
     }
     let mut blocks: Vec<String> = Vec::new();
     for (place, message) in panics {
-        let block = format!("{}\nat {place}", trimmed(&message)).trim().to_owned();
+        let block = format!("{}\nat {place}", reworded(&trimmed(&message))).trim().to_owned();
         if !blocks.contains(&block) {
             blocks.push(block);
         }
     }
+    ways.dedup();
+    blocks.extend(ways.into_iter().map(str::to_owned));
     blocks.join("\n")
+}
+
+/// A failed comparison in a reader's words: why it matters, what came, what should have come, and then the run.
+///
+/// ```text
+/// assertion `left == right` failed: why        why
+/// …the run…                              →     got       1
+///   left: 1                                    expected  2
+///  right: 2                                    …the run…
+/// ```
+fn reworded(message: &str) -> String {
+    let Some(rest) = message.strip_prefix("assertion `left == right` failed") else { return message.to_owned() };
+    let Some((why, values)) = rest.rsplit_once("\n  left: ") else { return message.to_owned() };
+    let Some((left, right)) = values.split_once("\n right: ") else { return message.to_owned() };
+    let why = why.strip_prefix(": ").unwrap_or(why).trim_end();
+    let (first, run) = why.split_once('\n').unwrap_or((why, ""));
+    let lines = [first, &format!("got       {left}"), &format!("expected  {right}"), run];
+    lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// What the code under test printed, without the harness's lines around it.
@@ -85,9 +108,23 @@ mod tests {
     fn a_panic_is_its_message_and_its_place() {
         let stderr = "\nthread 'stage_1::a' (4711) panicked at exercises/01-a/b/tests/b.rs:9:5:\nassertion `left == right` failed: \
                       why\n  left: 1\n right: 2\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\nafter\n";
-        let expected =
-            "assertion `left == right` failed: why\n  left: 1\n right: 2\nat exercises/01-a/b/tests/b.rs:9:5";
+        let expected = "why\ngot       1\nexpected  2\nat exercises/01-a/b/tests/b.rs:9:5";
         assert_eq!(from_stderr(stderr), expected);
+    }
+
+    #[test]
+    fn a_comparison_says_why_what_came_and_what_should_have_before_the_run_that_led_there() {
+        let stderr = "thread 'a' panicked at t.rs:1:1:\nassertion `left == right` failed: why\n  t=0  a  starts\n\n  left: 1\n right: [\n    2,\n]\n";
+        assert_eq!(from_stderr(stderr), "why\ngot       1\nexpected  [\n    2,\n]\n  t=0  a  starts\nat t.rs:1:1");
+        assert_eq!(reworded("assertion `left == right` failed\n  left: 1\n right: 2"), "got       1\nexpected  2");
+        assert_eq!(reworded("1 is not 2"), "1 is not 2");
+    }
+
+    #[test]
+    fn the_way_to_see_a_run_again_survives_what_the_harness_says_before_it() {
+        let stderr = "thread 'a' panicked at t.rs:1:1:\n\u{1b}[1mwhy\u{1b}[0m\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n\
+                      picture /x/y.html\nreplay  KIT_SEED=3 cargo test\nreplay  KIT_SEED=3 cargo test\n";
+        assert_eq!(from_stderr(stderr), "why\nat t.rs:1:1\npicture /x/y.html\nreplay  KIT_SEED=3 cargo test");
     }
 
     #[test]
