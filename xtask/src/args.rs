@@ -190,6 +190,13 @@ const COMMANDS: &[Command] = &[
         help: "Measures the first verdict on a fresh target, a save, a warm list and a warm check of everything, beside `cargo nextest`\nwhere that is installed. Takes a few minutes.",
         options: &[],
     },
+    Command {
+        name: "soak",
+        words: "[EX…]",
+        summary: "for authors: the solutions under many seeds and load",
+        help: "Prints what each search of a solution's tests saw and took, then runs the tests once a round with that round's seeds,\ntwo programs a processor at once. Exit code 0: no round failed.",
+        options: &[with("rounds", "N", "how many rounds each (500)")],
+    },
 ];
 
 /// Reads the words after `cargo xtask`.

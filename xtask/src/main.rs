@@ -14,6 +14,7 @@ mod new;
 mod open;
 mod report;
 mod reset;
+mod soak;
 mod solution;
 mod start;
 mod status;
@@ -72,6 +73,7 @@ fn run(parsed: &Parsed) -> Result<bool, Failure> {
         "new" => new::run(parsed),
         "doctor" => doctor::run(),
         "bench" => bench::run(),
+        "soak" => soak::run(parsed),
         other => Err(Failure::new(format!("the command `{other}` is not wired up"))),
     }
 }

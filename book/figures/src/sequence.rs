@@ -3,7 +3,7 @@
 use crate::svg::{Anchor, Svg, WIDTH};
 use kit::trace::{Event, Trace, What};
 
-const ROW: f64 = 26.0;
+const ROW: f64 = 28.0;
 const TOP: f64 = 46.0;
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 36.0;
@@ -46,8 +46,8 @@ fn draw_event(svg: &mut Svg, what: &What, lanes: &[String], x: &impl Fn(usize) -
             let gap = (x(1) - x(0)) * if to > from { 1.0 } else { -1.0 };
             let end = x(*from) + gap * 0.75;
             svg.line("bad dashed", (x(*from), y), (end, y));
+            words(svg, "ink small", (x(*from) + gap * 0.45, y - 6.0), &format!("{label} → {}", lanes[*to]));
             svg.text("bad strong", (end, y + 5.0), Anchor::Middle, "✕");
-            words(svg, "ink small", (x(*from) + gap * 0.45, y - 4.0), &format!("{label} → {}", lanes[*to]));
         }
         What::Network { label } => {
             svg.line("muted dashed", (LEFT, y), (WIDTH - 4.0, y));

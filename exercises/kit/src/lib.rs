@@ -3,7 +3,7 @@
 //! A protocol is written *sans-IO*: a pure [`step`](node::Node::step) that is told what happened and answers what to do,
 //! with no thread, socket or clock. [`sim`] runs it on virtual time under faults; [`trace`] shows the run; [`history`]
 //! judges what clients saw; [`Sometimes`] proves that the run got interesting.
-//! Nothing in here reads a real clock, opens a socket or draws an unseeded number.
+//! Nothing in here lets a real clock, a socket or an unseeded number into a run.
 
 pub mod chaos;
 #[cfg(feature = "explore")]

@@ -166,8 +166,13 @@ where
         if let Some(depth) = self.depth {
             builder = builder.target_max_depth(depth + 1); // stateright counts states, we count steps
         }
+        let report = std::env::var_os("KIT_REPORT").map(|_| std::time::Instant::now());
         let checker = builder.spawn_bfs().join();
         let (states, depth) = (checker.unique_state_count(), checker.max_depth().saturating_sub(1));
+        if let Some(began) = report {
+            let (name, took) = (crate::seed::test_name(), began.elapsed().as_secs_f64());
+            eprintln!("searched {states:>9} states, {depth:>3} steps deep, in {took:>6.2} s: {name}");
+        }
         let mut discoveries = checker.discoveries();
         let found = if let Some(path) = discoveries.remove(LAWS) {
             let steps = path.into_actions();
