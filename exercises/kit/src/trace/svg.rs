@@ -4,7 +4,7 @@ use super::{Event, Trace, What};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-const ROW: usize = 26;
+const ROW: usize = 30;
 const TOP: usize = 54;
 const LANE: usize = 190;
 const LEFT: usize = 120;
@@ -34,7 +34,7 @@ pub(super) fn draw(trace: &Trace) -> String {
     for (row, event) in rows.iter().enumerate() {
         let at = y(row);
         let _ = write!(out, "<text class=\"trace-time\" x=\"10\" y=\"{}\">{}</text>", at + 4, event.at);
-        draw_event(event, at, x, y, row, &mut left, width, &mut out);
+        draw_event(trace, event, at, x, y, row, &mut left, width, &mut out);
         if let (Some(status), Some(lane)) = (event.status.as_deref(), event.what.lanes().last()) {
             let _ = write!(
                 out,
@@ -52,6 +52,7 @@ pub(super) fn draw(trace: &Trace) -> String {
 
 #[expect(clippy::too_many_arguments, reason = "the drawing state of one row")]
 fn draw_event(
+    trace: &Trace,
     event: &Event,
     at: usize,
     x: impl Fn(usize) -> usize,
@@ -71,10 +72,21 @@ fn draw_event(
             arrow(out, "trace-sent", (x(*from), start), (x(*to), at), label)
         }
         What::Lost { id, from, to, label, why } => {
+            // It ends between two lifelines, however far it was meant to go, or it would seem to arrive at one.
             let start = left.get(id).map_or(at, |row| y(*row));
-            let middle = usize::midpoint(x(*from), x(*to));
-            let words = format!("{label} ✕ {why}");
-            arrow(out, "trace-lost", (x(*from), start), (middle, at), &words)
+            let reach = LANE * 6 / 10;
+            let end = if to > from { x(*from) + reach } else { x(*from).saturating_sub(reach) };
+            let name = trace.lanes.get(*to).map_or("?", String::as_str);
+            let middle = usize::midpoint(x(*from), end);
+            write!(
+                out,
+                "<path class=\"trace-lost\" d=\"M{} {start}L{end} {at}\"/><text class=\"trace-cross\" x=\"{end}\" y=\"{}\">✕</text>\
+                 <text class=\"trace-label\" x=\"{middle}\" y=\"{}\">{}</text>",
+                x(*from),
+                at + 5,
+                usize::midpoint(start, at).saturating_sub(5),
+                escaped(&format!("{label} → {name}, {why}"))
+            )
         }
         What::Network { .. } | What::Note { lane: None, .. } => write!(
             out,
@@ -159,7 +171,8 @@ const STYLE: &str = "
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1200px;margin:auto;padding:1rem}h1{font-size:1.25rem}.verdict strong{color:var(--bad)}.scroll{overflow-x:auto}
 svg{display:block;min-width:640px}pre{overflow-x:auto;font-size:13px}
-svg text{font:12px system-ui,sans-serif;fill:var(--ink)}.trace-name{font-weight:600!important;text-anchor:middle}
+svg text{font:12px system-ui,sans-serif;fill:var(--ink);stroke:var(--paper);stroke-width:4px;paint-order:stroke;stroke-linejoin:round}
+.trace-cross{text-anchor:middle;fill:var(--bad)!important;font-weight:700!important}.trace-name{font-weight:600!important;text-anchor:middle}
 .trace-time,.trace-status{fill:var(--soft)!important}.trace-life{stroke:var(--line)}.trace-label{text-anchor:middle}
 .trace-sent{stroke:var(--go);fill:none}.trace-lost{stroke:var(--bad);stroke-dasharray:5 4;fill:none}.trace-head{fill:var(--soft)}
 .trace-dot{fill:var(--soft)}.trace-stop{fill:var(--bad)}.trace-net{stroke:var(--soft);stroke-dasharray:2 4}
