@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
+use judge::report::Format;
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::failure::Failure;
@@ -56,6 +57,19 @@ impl Parsed {
         }
     }
 
+    /// The value of `--format` where a report is asked for; nothing for text.
+    pub(crate) fn report_format(&self) -> Result<Option<Format>, Failure> {
+        let Some(word) = self.value("format").filter(|word| *word != "text") else { return Ok(None) };
+        Format::from_word(word).map(Some).ok_or_else(|| {
+            let words: Vec<&str> = Format::ALL.into_iter().map(Format::word).collect();
+            let fix = match catalog::nearest(word, words.iter().copied()) {
+                Some(near) => format!("did you mean --format {near}?"),
+                None => format!("choose from text, {}", words.join(", ")),
+            };
+            Failure::with_fix(format!("there is no format `{word}`"), fix)
+        })
+    }
+
     /// The only word, for commands that need exactly one.
     pub(crate) fn one_word(&self) -> Result<&str, Failure> {
         match self.words.as_slice() {
@@ -93,6 +107,7 @@ const fn with(name: &'static str, value: &'static str, help: &'static str) -> Op
 }
 
 const FORMAT: Opt = with("format", "text|json", "how to print the result");
+const REPORT: Opt = with("format", "FORMAT", "text, json, junit, gradescope, exercism, ctrf, github or markdown");
 const PORT: Opt = with("port", "PORT", "the port on this machine (3000)");
 
 /// How an exercise may be named; part of several helps.
@@ -111,10 +126,11 @@ const COMMANDS: &[Command] = &[
         name: "check",
         words: "[EX…]",
         summary: "run the tests and say what they found",
-        help: "Without EX: the exercise you stand in, else all. Exit code 0: all solved; 1: not yet; 2: could not run.",
+        help: "Without EX: the exercise you stand in, else all. Exit code 0: all solved; 1: not yet; 2: could not run.\nEvery format but text judges by the tests and manifests that were handed out, and names those that were edited.",
         options: &[
             flag("all", "every exercise, wherever you stand"),
-            FORMAT,
+            REPORT,
+            with("output", "FILE", "where the report goes; the terminal then shows the text"),
             with("jobs", "N", "how many tests run at once (one a processor)"),
             with("timeout", "SECONDS", "the deadline of a test, in place of its exercise's"),
         ],
@@ -352,7 +368,11 @@ mod tests {
 
     #[test]
     fn values_are_checked() {
-        assert!(run("check --format xml").wants_json().is_err());
+        assert!(run("verify --format xml").wants_json().is_err());
+        assert!(
+            run("check --format ctfr").report_format().is_err_and(|error| error.to_string().contains("--format ctrf?"))
+        );
+        assert_eq!(run("check --format text").report_format().expect("known"), None);
         assert!(run("check --jobs 0").number("jobs").is_err());
         assert!(run("hint").one_word().is_err());
         assert!(run("hint a b").one_word().is_err());

@@ -1,19 +1,30 @@
 //! `check`: build once, run every test, keep the verdicts, print them.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use catalog::{Exercise, Shared};
-use judge::{CargoFailed, Options, Status, Subject, Verdict, progress, verdict};
+use judge::report::{Format, Report};
+use judge::{CargoFailed, Options, Status, Subject, Verdict, files, progress};
 
 use crate::args::Parsed;
 use crate::failure::Failure;
+use crate::pristine;
 use crate::report;
 use crate::ui::{self, Progress};
 use crate::workbook::Workbook;
 
 pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
-    let json = parsed.wants_json()?;
+    let format = parsed.report_format()?;
+    let output = parsed.value("output").map(Path::new);
+    if output.is_some() && format.is_none() {
+        return Err(Failure::with_fix(
+            "--output needs a format to write",
+            "add --format junit, or another of `--help`",
+        ));
+    }
     let workbook = Workbook::open()?;
     let mut options = options(&workbook);
     if let Some(jobs) = parsed.number("jobs")? {
@@ -21,13 +32,39 @@ pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     }
     options.deadline = parsed.number("timeout")?.map(Duration::from_secs);
     let chosen = choose(&workbook, parsed)?;
-    let verdicts = judge_and_keep(&workbook, &chosen, &options, json)?;
-    if json {
-        ui::print(&format!("{:#}\n", verdict::document(&verdicts)));
-    } else {
+    let (started, clock) = (SystemTime::now(), Instant::now());
+    let Some(format) = format else {
+        let verdicts = judge_and_keep(&workbook, &chosen, &options, false)?;
         ui::print(&report::verdicts(&workbook, &verdicts));
+        return Ok(all_solved(&verdicts));
+    };
+    // Rustc's colours are for terminals; a report is read by programs.
+    options.colour &= output.is_some();
+    let verdicts = pristine::judge(&workbook, &chosen, &options, output.is_none())?;
+    let report = Report { entries: chosen.iter().copied().zip(&verdicts).collect(), started, took: clock.elapsed() };
+    let text = report.render(format);
+    match output {
+        Some(file) => {
+            files::write_atomically(file, text.as_bytes())?;
+            ui::print(&report::verdicts(&workbook, &verdicts));
+        }
+        None => ui::print(&text),
     }
-    Ok(verdicts.iter().all(|verdict| verdict.status == Status::Solved))
+    if format == Format::Github {
+        append_summary(&report)?;
+    }
+    Ok(all_solved(&verdicts))
+}
+
+fn all_solved(verdicts: &[Verdict]) -> bool {
+    verdicts.iter().all(|verdict| verdict.status == Status::Solved)
+}
+
+/// GitHub Actions shows what is appended to this file as the job's summary; elsewhere there is no such file.
+fn append_summary(report: &Report<'_>) -> Result<(), Failure> {
+    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return Ok(()) };
+    let mut file = File::options().append(true).create(true).open(file)?;
+    Ok(file.write_all(report.render(Format::Markdown).as_bytes())?)
 }
 
 /// How this machine builds and runs unless somebody says otherwise.

@@ -12,6 +12,7 @@ mod hint;
 mod lint;
 mod new;
 mod open;
+mod pristine;
 mod report;
 mod reset;
 mod soak;

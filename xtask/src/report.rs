@@ -41,11 +41,12 @@ pub(crate) fn one(workbook: &Workbook, verdict: &Verdict) -> String {
         Status::Failing => text += &failing(workbook, verdict),
     }
     for path in progress::edited(exercise) {
-        let _ = writeln!(
-            text,
-            "\n  {} {path} is not as it was handed out: this verdict counts for your tests only.",
-            ui::warn("!")
-        );
+        let counts = if verdict.edited.contains(&path) {
+            "this verdict is about the version that was"
+        } else {
+            "this verdict counts for your tests only"
+        };
+        let _ = writeln!(text, "\n  {} {path} is not as it was handed out: {counts}.", ui::warn("!"));
         let _ =
             writeln!(text, "    cargo xtask reset {} brings it back and keeps your version aside", exercise.package());
     }

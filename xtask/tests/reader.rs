@@ -153,6 +153,45 @@ fn edited_tests_are_noticed_and_a_reset_keeps_what_was_written() {
     fixture.xtask("check sum").expect(1, &["! tests/sum.rs is not as it was handed out", "cargo xtask reset sum"]);
 }
 
+#[test]
+fn a_report_is_about_the_tests_that_were_handed_out() {
+    let fixture = Fixture::new();
+    fixture.xtask("verify --bless sum");
+    fixture.git("init -q -b main");
+    fixture.git("add exercises");
+    fixture.git("commit -q -m first");
+    let path = |name: &str| format!("exercises/01-first/sum/{name}");
+    let tests = fixture.read(&path("tests/sum.rs"));
+    fixture.write(
+        &path("tests/sum.rs"),
+        &tests.replace("add(2, 3), 5", "add(2, 3), 2 + 3 + 0 * add(1, 1)").replace("8", "9"),
+    );
+    fixture.write(&path("src/lib.rs"), SUM_SOLUTION);
+    let exercise = |said: &str| serde_json::from_str::<Value>(said).expect("JSON")["exercises"][0].clone();
+
+    // An edit that would cost points, or win them, does neither.
+    let said = fixture.xtask("check sum --format json");
+    said.expect(0, &["\"status\": \"solved\""]);
+    assert_eq!(exercise(&said.out)["edited"], serde_json::json!(["tests/sum.rs"]));
+    fixture.xtask("check sum").expect(1, &["! tests/sum.rs is not as it was handed out", "9"]);
+
+    // The manifest too; and the report goes where it was asked to go.
+    let manifest = fixture.read(&path("Cargo.toml"));
+    fixture.write(&path("Cargo.toml"), &format!("{manifest}\n[dependencies]\nnowhere = {{ path = \"../nowhere\" }}\n"));
+    let said = fixture.xtask("check sum --format junit --output target/junit.xml");
+    said.expect(
+        0,
+        &[
+            "✓ 01-first/sum   solved",
+            "Cargo.toml is not as it was handed out: this verdict is about the version that was",
+        ],
+    );
+    let junit = fixture.read("target/junit.xml");
+    assert!(junit.contains("<property name=\"edited\" value=\"Cargo.toml\"/>"), "{junit}");
+    assert!(junit.contains("tests=\"3\" skipped=\"0\" errors=\"0\" failures=\"0\""), "{junit}");
+    fixture.xtask("check sum --output x").expect(2, &["--output needs a format"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_leaves_no_process() {

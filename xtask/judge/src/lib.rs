@@ -2,7 +2,8 @@
 //!
 //! [`compile`] builds everything that was selected in one go, [`run`] gives each test a process of its own with a deadline,
 //! [`verdict`] is the result as plain data, [`diagnose`] recognises a misconception in it. [`overlay`] lays other sources
-//! over an exercise: a solution, a wrong answer and a stranger's submission are the same thing to it.
+//! over an exercise: a solution, a wrong answer and a stranger's submission are the same thing to it. [`report`] writes the
+//! verdicts in the formats of other programs.
 
 pub mod compile;
 pub mod diagnose;
@@ -11,6 +12,7 @@ mod message;
 pub mod overlay;
 pub mod process;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod stop;
 pub mod verdict;

@@ -64,6 +64,8 @@ pub struct Verdict {
     pub misconception: Option<String>,
     /// Rustc's messages if it does not compile. Not part of the JSON.
     pub errors: Vec<String>,
+    /// Files that are not the reader's to change and were changed: the verdict is about those handed out instead.
+    pub edited: Vec<String>,
 }
 
 /// A stage's result.
@@ -120,6 +122,7 @@ impl Verdict {
             misconception: crate::diagnose::diagnose(&tests, &exercise.misconceptions).map(|known| known.claim.clone()),
             tests,
             errors: Vec::new(),
+            edited: Vec::new(),
         }
     }
 
@@ -137,7 +140,8 @@ impl Verdict {
         let tests: Vec<TestVerdict> = exercise.tests().into_iter().map(failed).collect();
         let possible = tests.iter().map(|test| exercise.points_of(&test.name)).sum();
         let (id, title) = (exercise.id.clone(), exercise.title.clone());
-        Self { id, title, status: Status::BuildError, earned: 0, possible, tests, misconception: None, errors }
+        let edited = Vec::new();
+        Self { id, title, status: Status::BuildError, earned: 0, possible, tests, misconception: None, errors, edited }
     }
 
     /// The stages in order of their first test.
@@ -175,6 +179,7 @@ impl Verdict {
             "stages": self.stages().iter().map(stage).collect::<Vec<_>>(),
             "tests": self.tests.iter().map(test).collect::<Vec<_>>(),
             "misconception": self.misconception,
+            "edited": self.edited,
         })
     }
 
@@ -200,6 +205,13 @@ impl Verdict {
             tests: value["tests"].as_array()?.iter().map(test).collect::<Option<_>>()?,
             misconception: value["misconception"].as_str().map(str::to_owned),
             errors: Vec::new(),
+            edited: value["edited"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
         })
     }
 }
@@ -284,6 +296,7 @@ mod tests {
             ],
             misconception: Some("wrong".to_owned()),
             errors: Vec::new(),
+            edited: vec!["tests/b.rs".to_owned()],
         }
     }
 
@@ -300,7 +313,7 @@ mod tests {
         assert_eq!(document["schema"], 1);
         let exercise = &document["exercises"][0];
         let keys: Vec<&String> = exercise.as_object().expect("object").keys().collect();
-        assert_eq!(keys, ["id", "misconception", "points", "stages", "status", "tests", "title"]);
+        assert_eq!(keys, ["edited", "id", "misconception", "points", "stages", "status", "tests", "title"]);
         assert_eq!(exercise["stages"][0], json!({"name": "stage_1_x", "passed": 1, "total": 2}));
         assert_eq!(
             exercise["tests"][1],

@@ -1,0 +1,89 @@
+//! Every format, letter for letter. `BLESS=1 cargo test -p judge --test report` writes the files anew; read the difference.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use catalog::{Catalog, Exercise};
+use judge::report::{Format, Report};
+use judge::{Outcome, TestVerdict, Verdict};
+
+const MANIFEST: &str = "[package]\nname = \"NAME\"\n[package.metadata.exercise]\ntitle = \"The <NAME> & more\"\nsummary = \"s\"\ndifficulty = 1\nminutes = 5\npoints = { \"stage_2_pause::late\" = 3 }\n";
+const TESTS: &str = "mod stage_1_lease {\n    #[test]\n    fn free() {\n        assert!(lease::free());\n    }\n}\nmod stage_2_pause {\n    #[test]\n    fn late() {\n        lease::late();\n    }\n    #[test]\n    fn hangs() {\n        lease::hang();\n    }\n    #[test]\n    fn open() {\n        lease::open();\n    }\n}\n";
+
+fn catalog(root: &Path) -> Catalog {
+    for name in ["lease", "torn"] {
+        let dir = root.join("exercises/01-first").join(name);
+        fs::create_dir_all(dir.join("src")).expect("folders");
+        fs::create_dir_all(dir.join("tests")).expect("folders");
+        fs::write(dir.join("Cargo.toml"), MANIFEST.replace("NAME", name)).expect("write");
+        fs::write(dir.join(format!("tests/{name}.rs")), TESTS).expect("write");
+    }
+    Catalog::read(root).0
+}
+
+fn test(name: &str, outcome: Outcome, message: &str, printed: &str) -> TestVerdict {
+    TestVerdict {
+        name: name.to_owned(),
+        outcome,
+        millis: 1_234,
+        message: message.to_owned(),
+        printed: printed.to_owned(),
+    }
+}
+
+fn failing(exercise: &Exercise) -> Verdict {
+    let late =
+        "100% late: `33` < ```34```\ngot       33\n::error::forged\nat exercises/01-first/lease/tests/lease.rs:9:5";
+    let tests = vec![
+        test("stage_1_lease::free", Outcome::Passed, "", "a word \u{1b}[1m& a tag <b>"),
+        test("stage_2_pause::late", Outcome::Failed, late, ""),
+        test("stage_2_pause::hangs", Outcome::Timeout, "still running after 10 s, stopped", ""),
+        test("stage_2_pause::open", Outcome::Failed, "not yet implemented: open\nat exercises/x/src/lib.rs:1:1", ""),
+    ];
+    let mut verdict = Verdict::of_tests(exercise, tests);
+    verdict.misconception = Some("each key keeps its own | newest token.".to_owned());
+    verdict.edited = vec!["tests/lease.rs".to_owned()];
+    verdict
+}
+
+#[test]
+fn every_format_is_written_as_it_was_agreed() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let catalog = catalog(dir.path());
+    let exercises: Vec<&Exercise> = catalog.exercises().collect();
+    let error = "error[E0308]: mismatched types\n --> exercises/01-first/torn/src/lib.rs:3:5\n  |\n3 |     \"text\"\n";
+    let broken = Verdict::of_errors(exercises[1], vec![error.to_owned()], "error[E0308]: mismatched types");
+    let failing = failing(exercises[0]);
+    let report = |entries: Vec<_>| Report {
+        entries,
+        started: UNIX_EPOCH + Duration::from_millis(1_769_903_999_007),
+        took: Duration::from_millis(65_432),
+    };
+    let both = report(vec![(exercises[0], &failing), (exercises[1], &broken)]);
+    let one = report(vec![(exercises[0], &failing)]);
+    let cases = [
+        (&both, Format::Json, "report.json"),
+        (&both, Format::Junit, "junit.xml"),
+        (&both, Format::Gradescope, "gradescope.json"),
+        (&one, Format::Exercism, "exercism.json"),
+        (&both, Format::Exercism, "exercism-error.json"),
+        (&both, Format::Ctrf, "ctrf.json"),
+        (&both, Format::Github, "github.txt"),
+        (&both, Format::Markdown, "markdown.md"),
+    ];
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut different = Vec::new();
+    for (report, format, name) in cases {
+        let (file, text) = (golden.join(name), report.render(format));
+        if std::env::var_os("BLESS").is_some() {
+            fs::create_dir_all(&golden).expect("folder");
+            fs::write(&file, &text).expect("write");
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default().replace("\r\n", "\n");
+        if expected != text {
+            different.push(format!("{}\n{}", file.display(), text));
+        }
+    }
+    assert!(different.is_empty(), "not as in these files:\n{}", different.join("\n"));
+}
