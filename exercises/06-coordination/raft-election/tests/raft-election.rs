@@ -371,6 +371,26 @@ mod stage_2_election {
         assert_eq!(after, before, "whoever has a's vote counts on it\n{sim}");
     }
 
+    /// `n1` has its vote; its power fails, and `n2` asks it in the same term.
+    #[test]
+    fn a_server_that_starts_again_from_its_disk_refuses_a_second_candidate() {
+        let mut server = alone(Saved::default());
+        server.step(Input::Start, Time(0));
+        let ask = Message::RequestVote(RequestVote { term: Term(1), log_end: end(0, 0) });
+        let said = hear(&mut server, 1, ask);
+        let written = said.iter().rev().find_map(|output| match output {
+            Output::Persist(saved) => Some(*saved),
+            _ => None,
+        });
+        let disk = written.unwrap_or_else(|| panic!("it voted and wrote nothing down: {said:?}"));
+        let mut server = alone(disk);
+        server.step(Input::Start, Time(2));
+        let answers = |output: &Output<Server>, granted| matches!(output, Output::Send { message: Message::Vote { granted: said, .. }, .. } if *said == granted);
+        let said = hear(&mut server, 2, ask);
+        let told = format!("its disk holds {disk:?}, and n1 counts on the vote of term 1, but n2 is told {said:?}");
+        assert!(said.iter().any(|output| answers(output, false)), "{told}");
+    }
+
     #[test]
     fn a_cluster_of_one_elects_itself() {
         let (mut sim, [a]) = cluster(Seed(1), ["a"]);
