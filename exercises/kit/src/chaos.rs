@@ -123,6 +123,7 @@ pub fn trial<N: Node>(
     if broken.is_none() {
         return sim;
     }
+    drop(sim); // or it would show itself too when this panics, and its picture would replace that of the short run
     let mut left = SHRINKS;
     let short = ddmin(plan, |part| {
         left = left.saturating_sub(1);
