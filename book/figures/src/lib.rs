@@ -29,7 +29,12 @@ figures! {
     // "name-on-the-page" => file_name, golden ["parameters to keep a golden drawing of", …];
     "bloom-filter" => bloom_filter, golden ["bits=9600 probes=7 keys=1000", "bits=9600 probes=1 keys=1000", "bits=9600 probes=7 keys=5000"];
     "cap-partition" => cap_partition, golden ["mode=cp", "mode=ap", "mode=cp split=no"];
+    "history" => history, golden ["name=overlap", "name=unseen", "name=flags", "name=flags order=per-client"];
+    "quorum-partial" => quorum_partial, golden ["repair=never", "repair=first"];
+    "fencing-token" => fencing_token, golden ["pause=30", "pause=0"];
     "hash-ring" => hash_ring, golden ["nodes=4 vnodes=1 remove=yes", "nodes=4 vnodes=16 remove=yes", "nodes=8 vnodes=32"];
+    "redlock" => redlock, golden ["fault=none", "fault=pause", "fault=jump", "fault=restart"];
+    "xfetch" => xfetch, golden ["beta=1 recompute=3 rate=10", "beta=4 recompute=3 rate=10", "beta=1 recompute=3 rate=0.5"];
 }
 
 /// A figure that pages can ask for.

@@ -1,0 +1,45 @@
+//! A holder stops between the check of its lease and its write, and the store decides.
+//!
+//! Parameters: `pause` (seconds that Alice stands still; the lease lasts ten).
+
+use crate::{Drawing, Params, sequence};
+use fencing_token::{ALICE, BOB, LEASE, Party, Reply, Request, STORE, Token};
+use kit::trace::What;
+use kit::{Fault, Millis, Network, Seed, Sim};
+
+/// Alice writes with token 33 and is paused on the way; Bob gets token 34 when her lease has ended, and writes.
+pub fn draw(p: &Params) -> Drawing {
+    let pause = p.count("pause", 30).clamp(0, 300);
+    let mut sim = Sim::new(Seed(1), Party::new);
+    sim.set_network(Network::exact(Millis(5)));
+    sim.join_all(["store", "Alice", "Bob"]);
+    sim.ask(ALICE, Request::Hold(Token(33)), Millis(1));
+    let hers = sim.call(ALICE, Request::Write("balance", "105"));
+    sim.run_for(Millis(1));
+    if pause > 0 {
+        sim.inject(Fault::Pause { node: ALICE, span: Millis(pause * 1_000) });
+    }
+    sim.run_for(LEASE);
+    sim.ask(BOB, Request::Hold(Token(34)), Millis(1));
+    sim.ask(BOB, Request::Write("balance", "90"), Millis(100));
+    sim.run_for(Millis(pause * 1_000 + 100));
+
+    let balance = match sim.node(STORE) {
+        Some(Party::Store(store, _)) => store.read("balance").unwrap_or("nothing").to_owned(),
+        _ => "nothing".to_owned(),
+    };
+    let (became, why) = match sim.reply(hers) {
+        Some(Reply::Refused(_)) => ("is refused", "33 is less than 34"),
+        _ => ("is accepted", "nothing newer had been written before it"),
+    };
+    let sentence = format!(
+        "Alice checks her lease at 0 s and stands still for {pause} s; the lease lasts {} s. Her write {became}: {why}. The \
+         balance is {balance}.",
+        LEASE.0 / 1_000
+    );
+    let alt = format!("Sequence diagram of the store, Alice and Bob. {sentence}");
+    let picture = sequence::draw(sim.trace(), |event| {
+        !matches!(event.what, What::TimerFired { .. } | What::Resumed { .. } | What::Called { .. })
+    });
+    Drawing::new(picture, sentence, alt)
+}

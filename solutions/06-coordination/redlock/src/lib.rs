@@ -1,0 +1,569 @@
+//! A lock on five servers that know nothing of each other, and what its holder may conclude from their clocks.
+
+use kit::chaos::{Do, Step};
+use kit::rand::RngExt as _;
+use kit::{CallId, Fault, Input, Millis, Node, NodeId, Output, Rng, Seed, Time};
+use std::collections::BTreeSet;
+use std::fmt;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 1: how long a lock may be trusted
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// How many of `n` are a majority: the fewest that no other majority can miss.
+// ANCHOR: validity
+#[must_use]
+pub fn majority(n: usize) -> usize {
+    n / 2 + 1
+}
+
+/// By how much two clocks may differ at the end of `ttl`: 1 % of it, and 2 ms because expiry counts whole milliseconds.
+#[must_use]
+pub fn clock_drift(ttl: Millis) -> Millis {
+    Millis(ttl.0 / 100 + 2)
+}
+
+/// How long a lock may be trusted, from now on, when `elapsed` has passed since just before the first request for it:
+/// `MIN_VALIDITY = TTL − elapsed − CLOCK_DRIFT`. `None` if nothing is left.
+#[must_use]
+pub fn min_validity(ttl: Millis, elapsed: Millis) -> Option<Millis> {
+    let left = ttl.0.saturating_sub(elapsed.0).saturating_sub(clock_drift(ttl).0);
+    (left > 0).then_some(Millis(left))
+}
+// ANCHOR_END: validity
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What clients and servers say
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// How many servers there are. None of them knows of another, so each is its own master.
+pub const MASTERS: usize = 5;
+/// How long a key lives on a master, by that master's clock.
+pub const TTL: Millis = Millis(10_000);
+/// How long a client waits for answers before an attempt has failed.
+pub const PATIENCE: Millis = Millis(50);
+/// The shortest and the longest pause between two attempts.
+pub const RETRY: (Millis, Millis) = (Millis(50), Millis(200));
+/// How many attempts an acquisition makes.
+pub const TRIES: u32 = 3;
+
+/// The masters are nodes 0 to 4; this is where holders of the lock write.
+pub const STORE: NodeId = NodeId(MASTERS);
+/// The first client.
+pub const ALICE: NodeId = NodeId(MASTERS + 1);
+/// The second client.
+pub const BOB: NodeId = NodeId(MASTERS + 2);
+
+/// What a lock is signed with: nobody ever draws the same one again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value(pub u64);
+
+/// Its last three digits, which is enough to tell a few apart.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03x}", self.0 & 0xfff)
+    }
+}
+
+/// One attempt of a client, so that it can tell whether an answer belongs to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Round(pub u64);
+
+/// What a client asks of one master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// `SET lock VALUE NX PX ttl`: done only if there is no key; lives for [`TTL`].
+    Set(Value),
+    /// Done only if the key holds this value: it lives for [`TTL`] from now on.
+    Extend(Value),
+    /// Removes the key if it holds this value. There is no answer.
+    Delete(Value),
+}
+
+/// What nodes say to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// A client to a master.
+    Command(Round, Command),
+    /// A master to a client: whether it did what the command of that round asked.
+    Answer(Round, bool),
+    /// A client to the store, which takes every write.
+    Write(u32),
+}
+
+/// What somebody asks of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// Get the lock.
+    Acquire,
+    /// Keep it for another while.
+    Extend,
+    /// Give it back.
+    Release,
+    /// Check that the lock is held, and write this into the store.
+    Write(u32),
+}
+
+/// What the client answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// The lock is yours, for so long from now.
+    Held(Millis),
+    /// Somebody else has it, or too few masters answered in time.
+    Refused,
+    /// It was not extended, and is no longer yours.
+    Lost,
+    /// It is no longer yours.
+    Released,
+    /// This client holds the lock already, or is busy with it.
+    Busy,
+    /// The write has left for the store.
+    Sent,
+    /// The lock is not yours; nothing was written.
+    NotHeld,
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 2: the client
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A client that holds the lock while a majority of the masters must hold its key.
+#[derive(Clone, Debug)]
+pub struct Client {
+    rng: Rng,
+    /// The attempt that answers are accepted for; it grows with every attempt.
+    round: Round,
+    attempt: Option<Attempt>,
+    lease: Option<Lease>,
+}
+
+/// A lock that was got, as long as it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// What it is signed with.
+    pub value: Value,
+    /// When it ends, by the clock of its holder.
+    pub until: Time,
+}
+
+/// What a client remembers of a call that is under way.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The call to answer.
+    pub call: CallId,
+    /// What it is for.
+    pub goal: Goal,
+    /// How many attempts are left, this one included.
+    pub tries: u32,
+    /// What the keys of this attempt are signed with.
+    pub value: Value,
+    /// When it began, by the client's clock: before the first request left.
+    pub began: Time,
+    /// The masters that did what was asked.
+    pub yes: BTreeSet<NodeId>,
+    /// The masters that did not.
+    pub no: BTreeSet<NodeId>,
+}
+
+/// What an attempt is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// A lock that is not held.
+    Acquire,
+    /// A lock that is held.
+    Extend,
+}
+
+impl Client {
+    /// A client that holds nothing. All its random choices follow from `seed`.
+    #[must_use]
+    pub fn new(seed: Seed) -> Self {
+        Self { rng: seed.rng(), round: Round::default(), attempt: None, lease: None }
+    }
+
+    /// Whether the lock is still its own at `now`, by its clock.
+    // ANCHOR: holds
+    #[must_use]
+    pub fn holds(&self, now: Time) -> bool {
+        self.lease.is_some_and(|lease| now < lease.until)
+    }
+    // ANCHOR_END: holds
+
+    /// Begins to get the lock. [`Reply::Busy`] at once while it is held or anything is under way.
+    ///
+    /// Asks every master to set the key, with a value never used before. Answered [`Reply::Held`] when a majority did and
+    /// something of the validity is left, [`Reply::Refused`] when [`TRIES`] attempts have failed.
+    pub fn acquire(&mut self, call: CallId, now: Time) -> Vec<Output<Party>> {
+        if self.attempt.is_some() || self.holds(now) {
+            return vec![Output::Reply { call, reply: Reply::Busy }];
+        }
+        self.begin(call, Goal::Acquire, TRIES, now)
+    }
+
+    /// Begins to keep the lock for another while. [`Reply::Lost`] at once if it is not held any more; [`Reply::Busy`] while
+    /// anything is under way.
+    ///
+    /// Asks every master to extend the key. Answered [`Reply::Held`] as an acquisition is, with the validity counted from
+    /// this request; or [`Reply::Lost`], after one attempt.
+    pub fn extend(&mut self, call: CallId, now: Time) -> Vec<Output<Party>> {
+        if self.attempt.is_some() {
+            return vec![Output::Reply { call, reply: Reply::Busy }];
+        }
+        if !self.holds(now) {
+            return vec![Output::Reply { call, reply: Reply::Lost }];
+        }
+        self.begin(call, Goal::Extend, 1, now)
+    }
+
+    /// Gives the lock back: stops holding it, and has every master delete the key. [`Reply::Released`] at once, even if
+    /// nothing was held; [`Reply::Busy`] while anything is under way.
+    pub fn release(&mut self, call: CallId) -> Vec<Output<Party>> {
+        if self.attempt.is_some() {
+            return vec![Output::Reply { call, reply: Reply::Busy }];
+        }
+        let mut out = match self.lease.take() {
+            Some(lease) => self.to_all(Command::Delete(lease.value)),
+            None => vec![],
+        };
+        out.push(Output::Reply { call, reply: Reply::Released });
+        out
+    }
+
+    /// A master answered the command of `round`. It may come late, twice, or after the attempt has ended.
+    // ANCHOR: answer
+    pub fn answer(&mut self, from: NodeId, round: Round, done: bool, now: Time) -> Vec<Output<Party>> {
+        let Some(attempt) = self.attempt.as_mut().filter(|_| round == self.round) else { return vec![] };
+        if done {
+            attempt.yes.insert(from);
+        } else {
+            attempt.no.insert(from);
+        }
+        if attempt.yes.len() >= majority(MASTERS) {
+            let (call, value) = (attempt.call, attempt.value);
+            let Some(validity) = min_validity(TTL, now.since(attempt.began)) else { return self.fail() };
+            self.attempt = None;
+            self.lease = Some(Lease { value, until: now + validity });
+            return vec![
+                Output::CancelTimer(Timer::Patience(round)),
+                Output::Reply { call, reply: Reply::Held(validity) },
+            ];
+        }
+        if attempt.no.len() > MASTERS - majority(MASTERS) { self.fail() } else { vec![] }
+    }
+    // ANCHOR_END: answer
+
+    /// [`PATIENCE`] has passed since the attempt of `round` began.
+    pub fn patience_ends(&mut self, round: Round) -> Vec<Output<Party>> {
+        if self.attempt.is_some() && round == self.round { self.fail() } else { vec![] }
+    }
+
+    /// The pause after a failed attempt is over.
+    pub fn retry(&mut self, now: Time) -> Vec<Output<Party>> {
+        match self.attempt.take() {
+            Some(failed) => self.begin(failed.call, failed.goal, failed.tries - 1, now),
+            None => vec![],
+        }
+    }
+
+    /// Asks all masters, and notes the time before the first of them is asked.
+    fn begin(&mut self, call: CallId, goal: Goal, tries: u32, now: Time) -> Vec<Output<Party>> {
+        let value = match (goal, self.lease) {
+            (Goal::Extend, Some(lease)) => lease.value,
+            _ => Value(self.rng.random()),
+        };
+        let command = match goal {
+            Goal::Acquire => Command::Set(value),
+            Goal::Extend => Command::Extend(value),
+        };
+        self.round.0 += 1;
+        let (yes, no) = (BTreeSet::new(), BTreeSet::new());
+        self.attempt = Some(Attempt { call, goal, tries, value, began: now, yes, no });
+        let mut out = vec![Output::SetTimer { timer: Timer::Patience(self.round), after: PATIENCE }];
+        out.extend(self.to_all(command));
+        out
+    }
+
+    /// Ends an attempt: no master may keep a key of it, whatever that master answered.
+    // ANCHOR: fail
+    fn fail(&mut self) -> Vec<Output<Party>> {
+        let Some(attempt) = self.attempt.take() else { return vec![] };
+        self.lease = None;
+        let mut out = self.to_all(Command::Delete(attempt.value));
+        out.push(Output::CancelTimer(Timer::Patience(self.round)));
+        self.round.0 += 1; // what is still under way belongs to an attempt that is over
+        let call = attempt.call;
+        match attempt.goal {
+            Goal::Acquire if attempt.tries > 1 => {
+                let after = Millis(self.rng.random_range(RETRY.0.0..=RETRY.1.0));
+                out.push(Output::SetTimer { timer: Timer::Retry, after });
+                self.attempt = Some(attempt);
+            }
+            Goal::Acquire => out.push(Output::Reply { call, reply: Reply::Refused }),
+            Goal::Extend => out.push(Output::Reply { call, reply: Reply::Lost }),
+        }
+        out
+    }
+    // ANCHOR_END: fail
+
+    fn to_all(&self, command: Command) -> Vec<Output<Party>> {
+        let message = Message::Command(self.round, command);
+        (0..MASTERS).map(|master| Output::Send { to: NodeId(master), message }).collect()
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 3: where it ends
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// `client` is asked `request` at `at` milliseconds.
+#[must_use]
+pub const fn call(at: u64, client: NodeId, request: Request) -> Step<Request> {
+    Step { at: Time(at), what: Do::Call(client, request) }
+}
+
+/// `fault` happens at `at` milliseconds.
+#[must_use]
+pub const fn fault(at: u64, fault: Fault) -> Step<Request> {
+    Step { at: Time(at), what: Do::Fault(fault) }
+}
+
+/// A run in which a write reaches the store although its writer's lock ended before and the other client has written since.
+///
+/// Each message takes 5 ms. Allowed: calls of [`ALICE`] and [`BOB`], and **one** [`Fault::Pause`] of one of them.
+// ANCHOR: late_write
+#[must_use]
+pub fn late_write() -> Vec<Step<Request>> {
+    vec![
+        call(0, ALICE, Request::Acquire),
+        call(100, ALICE, Request::Write(105)),
+        fault(105, Fault::Pause { node: ALICE, span: Millis(30_000) }),
+        call(11_000, BOB, Request::Acquire),
+        call(11_100, BOB, Request::Write(90)),
+    ]
+}
+// ANCHOR_END: late_write
+
+/// A run in which both clients hold the lock at once.
+///
+/// Each message takes 5 ms. Allowed: calls, cuts, partitions and healing, and **one** [`Fault::ClockJump`] of **one** master.
+// ANCHOR: jumping_clock
+#[must_use]
+pub fn jumping_clock() -> Vec<Step<Request>> {
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(NodeId);
+    vec![
+        fault(0, Fault::Partition(vec![vec![ALICE, a, b, c], vec![BOB, d, e]])),
+        call(10, ALICE, Request::Acquire),
+        fault(500, Fault::Heal),
+        fault(1_000, Fault::ClockJump { node: c, by: 10_000 }),
+        call(1_100, BOB, Request::Acquire),
+    ]
+}
+// ANCHOR_END: jumping_clock
+
+/// A run in which both clients hold the lock at once.
+///
+/// Each message takes 5 ms. Allowed: calls, cuts, partitions and healing, **one** [`Fault::Crash`] of **one** master that
+/// loses its last write, and its [`Fault::Restart`].
+#[must_use]
+pub fn forgetful_restart() -> Vec<Step<Request>> {
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(NodeId);
+    vec![
+        fault(0, Fault::Partition(vec![vec![ALICE, a, b, c], vec![BOB, d, e]])),
+        call(10, ALICE, Request::Acquire),
+        fault(500, Fault::Heal),
+        fault(1_000, Fault::Crash { node: c, lose_last_write: true }),
+        fault(1_010, Fault::Restart(c)),
+        call(1_100, BOB, Request::Acquire),
+    ]
+}
+
+/// How long a master that restarts must stay silent, by its own clock, so that it cannot break a promise that it forgot:
+/// long enough whatever it held, and less than twice `max_ttl`, the longest that any client asks for.
+#[must_use]
+pub fn quarantine(max_ttl: Millis) -> Millis {
+    Millis(max_ttl.0 + clock_drift(max_ttl).0)
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Given: the masters, the store, and who is who
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// One server. It keeps the key until its *own* clock says that it has expired, as Redis does.
+#[derive(Clone, Debug)]
+pub struct Master {
+    key: Option<Key>,
+    stays_out: Millis,
+    is_out: bool,
+}
+
+/// The lock's key on one master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Who set it.
+    pub value: Value,
+    /// When it ends, by the clock of the master.
+    pub expires: Time,
+}
+
+impl Master {
+    /// A master that starts for the first time, or again after a crash with what its disk holds; then it stays out for a while.
+    #[must_use]
+    pub fn new(disk: Option<Option<Key>>, stays_out: Millis) -> Self {
+        let is_out = disk.is_some() && stays_out > Millis(0);
+        Self { key: disk.flatten(), stays_out, is_out }
+    }
+
+    /// The key as it was last set, expired or not.
+    #[must_use]
+    pub const fn key(&self) -> Option<Key> {
+        self.key
+    }
+
+    fn start(&self) -> Vec<Output<Party>> {
+        let mut out = vec![Output::Persist(self.key)];
+        if self.is_out {
+            out.push(Output::SetTimer { timer: Timer::Rejoin, after: self.stays_out });
+        }
+        out
+    }
+
+    fn obey(&mut self, from: NodeId, round: Round, command: Command, now: Time) -> Vec<Output<Party>> {
+        if self.is_out {
+            return vec![];
+        }
+        self.key = self.key.filter(|key| now < key.expires);
+        let holds = self.key.map(|key| key.value);
+        let (value, done) = match command {
+            Command::Set(value) => (value, holds.is_none()),
+            Command::Extend(value) => (value, holds == Some(value)),
+            Command::Delete(value) => {
+                self.key = self.key.filter(|key| key.value != value);
+                return vec![Output::Persist(self.key)];
+            }
+        };
+        if done {
+            self.key = Some(Key { value, expires: now + TTL });
+        }
+        let answer = Output::Send { to: from, message: Message::Answer(round, done) };
+        if done { vec![Output::Persist(self.key), answer] } else { vec![answer] }
+    }
+}
+
+/// Takes every write, whoever it comes from and however late.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    writes: Vec<(Time, NodeId, u32)>,
+}
+
+impl Store {
+    /// What was written: when, by whom, what.
+    #[must_use]
+    pub fn writes(&self) -> &[(Time, NodeId, u32)] {
+        &self.writes
+    }
+}
+
+/// How long a client takes between the check that it holds the lock and the moment when its write is on the wire.
+pub const HAND_OVER: Millis = Millis(10);
+
+/// What a party can be reminded of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// A client: the attempt of this round has waited for [`PATIENCE`].
+    Patience(Round),
+    /// A client: time for the next attempt.
+    Retry,
+    /// A client: the write of this call is on the wire now.
+    HandOver(CallId, u32),
+    /// A master: its time out is over.
+    Rejoin,
+}
+
+/// Anybody in a run.
+#[derive(Clone, Debug)]
+pub enum Party {
+    /// One of the five.
+    Master(Master),
+    /// Where the holder writes.
+    Store(Store),
+    /// Somebody who wants the lock.
+    Client(Client),
+}
+
+impl Party {
+    /// Whoever `node` is: masters, then the store, then clients. `disk` is what it finds there after a crash, `stays_out`
+    /// how long a master then keeps silent.
+    #[must_use]
+    pub fn new(node: NodeId, disk: Option<Option<Key>>, seed: Seed, stays_out: Millis) -> Self {
+        match node {
+            STORE => Self::Store(Store::default()),
+            NodeId(master) if master < MASTERS => Self::Master(Master::new(disk, stays_out)),
+            NodeId(client) => Self::Client(Client::new(seed.part(client as u64))),
+        }
+    }
+}
+
+impl Node for Party {
+    type Message = Message;
+    type Timer = Timer;
+    type Request = Request;
+    type Reply = Reply;
+    /// A master's key.
+    type Durable = Option<Key>;
+
+    fn step(&mut self, input: Input<Self>, now: Time) -> Vec<Output<Self>> {
+        match (self, input) {
+            (Self::Master(master), Input::Start) => master.start(),
+            (Self::Master(master), Input::Message { from, message: Message::Command(round, command) }) => {
+                master.obey(from, round, command, now)
+            }
+            (Self::Master(master), Input::Timer(Timer::Rejoin)) => {
+                master.is_out = false;
+                vec![]
+            }
+            (Self::Store(store), Input::Message { from, message: Message::Write(value) }) => {
+                store.writes.push((now, from, value));
+                vec![]
+            }
+            (Self::Client(client), Input::Request { call, request }) => match request {
+                Request::Acquire => client.acquire(call, now),
+                Request::Extend => client.extend(call, now),
+                Request::Release => client.release(call),
+                Request::Write(value) if client.holds(now) => {
+                    vec![Output::SetTimer { timer: Timer::HandOver(call, value), after: HAND_OVER }]
+                }
+                Request::Write(_) => vec![Output::Reply { call, reply: Reply::NotHeld }],
+            },
+            (Self::Client(client), Input::Message { from, message: Message::Answer(round, done) }) => {
+                client.answer(from, round, done, now)
+            }
+            (Self::Client(client), Input::Timer(Timer::Patience(round))) => client.patience_ends(round),
+            (Self::Client(client), Input::Timer(Timer::Retry)) => client.retry(now),
+            (Self::Client(_), Input::Timer(Timer::HandOver(call, value))) => {
+                let write = Output::Send { to: STORE, message: Message::Write(value) };
+                vec![write, Output::Reply { call, reply: Reply::Sent }]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn status(&self) -> String {
+        match self {
+            Self::Master(master) if master.is_out => "stays out".into(),
+            Self::Master(master) => master.key.map_or_else(String::new, |key| format!("{:?}", key.value)),
+            Self::Store(store) => store.writes.last().map_or_else(String::new, |(_, _, value)| value.to_string()),
+            Self::Client(client) => client.lease.map_or_else(String::new, |lease| format!("holds {:?}", lease.value)),
+        }
+    }
+
+    fn label(message: &Message) -> String {
+        match message {
+            Message::Command(_, Command::Set(value)) => format!("set {value:?}"),
+            Message::Command(_, Command::Extend(value)) => format!("extend {value:?}"),
+            Message::Command(_, Command::Delete(value)) => format!("delete {value:?}"),
+            Message::Answer(_, true) => "done".into(),
+            Message::Answer(_, false) => "no".into(),
+            Message::Write(value) => format!("write {value}"),
+        }
+    }
+}
