@@ -346,7 +346,7 @@ mod stage_3_repair {
                 }
                 // Refused or unanswered: it may have taken effect or not.
                 (Request::Write(key, value), _) => {
-                    history.add(client, RegisterOp::Write(key, value), call.called, None)
+                    history.add(client, RegisterOp::Write(key, value), call.called, None);
                 }
                 (request, Some((_, reply))) => panic!("{request:?} was answered {reply:?}\n{sim}"),
             }
