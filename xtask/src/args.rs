@@ -179,6 +179,17 @@ const COMMANDS: &[Command] = &[
         options: &[with("out", "DIR", "where `build` puts the pages (target/book)"), PORT],
     },
     Command {
+        name: "handout",
+        words: "DIR",
+        summary: "for instructors: the course without its answers",
+        help: "Stubs, tests, kit, hints, pages and the runner, as a repository that a class can fork. Of the wrong answers it has only what\nis believed and which tests fail. Called again on the same folder, it brings what changed and leaves alone what was edited there.",
+        options: &[
+            with("chapters", "LIST", "chapters or exercises, such as 01,hash-ring (all)"),
+            with("due", "DATES", "2026-12-01, or 01=2026-12-01,hash-ring=2026-12-08T18:00Z"),
+            with("book", "DIR", "a built book to put in as book/html"),
+        ],
+    },
+    Command {
         name: "verify",
         words: "[EX…]",
         summary: "for authors: prove stub, solution and wrong answers",

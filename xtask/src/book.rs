@@ -14,6 +14,10 @@ pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let what = parsed.one_word().ok().filter(|word| ["build", "serve", "test"].contains(word));
     let what =
         what.ok_or_else(|| Failure::with_fix("`book` takes one of: build, serve, test", "cargo xtask book build"))?;
+    if !has_builder(&workbook) {
+        let fix = "read book/html/index.html, or the pages in book/src";
+        return Err(Failure::with_fix("this copy was handed out without the program that builds the book", fix));
+    }
     let mut command = builder(&workbook, what);
     if let Some(out) = parsed.value("out") {
         // The builder runs at the root; the person may stand elsewhere.
@@ -34,6 +38,11 @@ pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
         }
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
+}
+
+/// False in a handout: the builder draws figures by running solutions.
+pub(crate) fn has_builder(workbook: &Workbook) -> bool {
+    workbook.catalog.root.join("book/builder").is_dir()
 }
 
 /// `cargo run` of the builder with `what` as its first argument.

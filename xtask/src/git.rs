@@ -31,6 +31,17 @@ pub(crate) fn version_with_hash(root: &Path, path: &str, hash: &str) -> Result<V
     ))
 }
 
+/// The files that git keeps, relative to `root`.
+pub(crate) fn listed(root: &Path) -> Result<Vec<String>, Failure> {
+    let list = git(root, &["ls-files", "-z"])?;
+    Ok(String::from_utf8_lossy(&list).split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+/// The commit that is checked out; empty if there is none.
+pub(crate) fn head(root: &Path) -> String {
+    git(root, &["rev-parse", "HEAD"]).map(|id| String::from_utf8_lossy(&id).trim().to_owned()).unwrap_or_default()
+}
+
 /// `:100644 100644 OLD NEW M\tpath` → both ids, the newer first; zeros stand for "none".
 fn blobs(line: &str) -> Vec<&str> {
     let ids = line.strip_prefix(':').map(|rest| rest.split_whitespace().skip(2).take(2).collect::<Vec<_>>());

@@ -8,6 +8,7 @@ mod check;
 mod doctor;
 mod failure;
 mod git;
+mod handout;
 mod hint;
 mod lint;
 mod new;
@@ -71,6 +72,7 @@ fn run(parsed: &Parsed) -> Result<bool, Failure> {
         "start" => start::run(parsed),
         "book" => book::run(parsed),
         "verify" => verify::run(parsed),
+        "handout" => handout::run(parsed),
         "new" => new::run(parsed),
         "doctor" => doctor::run(),
         "bench" => bench::run(),

@@ -7,6 +7,7 @@ use catalog::Exercise;
 
 use crate::args::Parsed;
 use crate::failure::Failure;
+use crate::handout;
 use crate::report;
 use crate::ui;
 use crate::workbook::Workbook;
@@ -24,7 +25,10 @@ pub(crate) fn page(workbook: &Workbook, exercise: &Exercise) -> String {
     let place = match report::served_at(&workbook.target) {
         Some(address) => format!("{address}/{}", exercise.page_url()),
         None if built.is_file() => built.display().to_string(),
-        None => exercise.page().display().to_string(),
+        None => {
+            let handed_out = handout::built_page(&workbook.catalog.root, &exercise.page_url());
+            handed_out.unwrap_or_else(|| exercise.page()).display().to_string()
+        }
     };
     show(&place)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use catalog::Exercise;
 use judge::{Outcome, Status, Summary, TestVerdict, Verdict, progress};
 
+use crate::handout;
 use crate::ui;
 use crate::workbook::Workbook;
 
@@ -227,7 +228,8 @@ pub(crate) fn page(workbook: &Workbook, exercise: &Exercise, section: &str) -> S
         return format!("{address}/{}#{section}", exercise.page_url());
     }
     let built = workbook.target.join("book").join(exercise.page_url());
-    let page = if built.is_file() { built } else { exercise.page() };
+    let handed_out = || handout::built_page(&workbook.catalog.root, &exercise.page_url());
+    let page = if built.is_file() { built } else { handed_out().unwrap_or_else(|| exercise.page()) };
     format!("{}#{section}", workbook.relative(&page))
 }
 

@@ -16,12 +16,19 @@ use crate::args::Parsed;
 use crate::failure::Failure;
 use crate::watch::{self, Signal};
 use crate::workbook::Workbook;
-use crate::{book, open, report, ui};
+use crate::{book, handout, open, report, ui};
 
 const PORT: u16 = 3000;
 
 pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let workbook = Workbook::open()?;
+    if !book::has_builder(&workbook) {
+        let (send, signals) = std::sync::mpsc::channel();
+        let front = handout::built_page(&workbook.catalog.root, "index.html");
+        let front = front.unwrap_or_else(|| workbook.catalog.root.join("book/src/SUMMARY.md"));
+        ui::print(&format!("The book: {}\n", ui::bold(&workbook.relative(&front))));
+        return watch::watch(&[], &send, &signals);
+    }
     let port = free_port(parsed.number("port")?)?;
     let (send, signals) = std::sync::mpsc::channel();
     let server = Server::start(&workbook, port, parsed.has("no-open"), send.clone())?;
