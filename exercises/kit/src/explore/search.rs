@@ -7,6 +7,7 @@ use stateright::{Checker as _, Expectation, HasDiscoveries, Model, Property};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A condition that holds, or the reason why it does not.
 type Law<S> = Arc<dyn Fn(&S) -> Result<(), String> + Send + Sync>;
@@ -157,6 +158,7 @@ where
             start: start.clone(),
             laws: self.laws.iter().map(|(_, law)| Arc::clone(law)).collect(),
             conditions: self.conditions.iter().map(|(_, condition)| Arc::clone(condition)).collect(),
+            broken: AtomicBool::new(false),
         };
         let mut builder = watched
             .checker()
@@ -249,6 +251,9 @@ struct Watched<M: Model> {
     start: M::State,
     laws: Vec<Law<M::State>>,
     conditions: Vec<Condition<M::State>>,
+    /// Whether a law was broken already. While it waits for conditions to be met, stateright searches on for a while and
+    /// would keep the last way to a broken law, not the first and shortest.
+    broken: AtomicBool,
 }
 
 impl<M> Model for Watched<M>
@@ -299,7 +304,13 @@ where
         let laws = Property {
             expectation: Expectation::Always,
             name: LAWS,
-            condition: |watched: &Self, state: &M::State| watched.laws.iter().all(|law| law(state).is_ok()),
+            condition: |watched: &Self, state: &M::State| {
+                let holds = watched.broken.load(Relaxed) || watched.laws.iter().all(|law| law(state).is_ok());
+                if !holds {
+                    watched.broken.store(true, Relaxed);
+                }
+                holds
+            },
         };
         let used = CONDITIONS.into_iter().zip(conditions).take(self.conditions.len());
         let sometimes = used.map(|(name, condition)| Property { expectation: Expectation::Sometimes, name, condition });

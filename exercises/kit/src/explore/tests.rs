@@ -62,6 +62,15 @@ fn a_broken_law_comes_with_the_shortest_way_there() {
 }
 
 #[test]
+fn the_way_to_a_broken_law_stays_the_shortest_while_conditions_wait_to_be_met() {
+    let search = Search::of(counters())
+        .always("b stays 0", |state| if at_b(state).unwrap_or(0) == 0 { Ok(()) } else { Err("b moved".into()) })
+        .sometimes("b holds 4", |state| at_b(state) == Some(4));
+    let Found::Broken(example) = search.run().found else { panic!("b moves with the first message") };
+    assert_eq!(example.actions.len(), 2, "a call and its message are enough: {:?}", example.actions);
+}
+
+#[test]
 fn a_condition_that_is_never_met_is_named_and_a_spent_budget_is_no_pass() {
     let search = Search::of(counters())
         .sometimes("b holds 3", |s| at_b(s) == Some(3))
