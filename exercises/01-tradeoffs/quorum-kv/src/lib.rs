@@ -2,6 +2,7 @@
 
 use kit::{CallId, Input, Millis, Node, NodeId, Output, Time};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Stage 1: counting
@@ -52,8 +53,15 @@ pub fn latency(round_trips: &[Millis], k: usize) -> Option<Millis> {
 pub const PATIENCE: Millis = Millis(100);
 
 /// Names a value of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub char);
+
+/// As a name: short enough to stand on an arrow.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
 
 /// Orders the writes of a key: the greater is the later. Its first part is what a clock said, so this is a belief.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
