@@ -2,10 +2,10 @@
 
 use kit::chaos::{Chaos, Do, Step, trial};
 use kit::rand::RngExt as _;
-use kit::{Fault, Millis, Network, NodeId, Seed, Sim, Sometimes, Time, for_seeds};
+use kit::{CallId, Fault, Millis, Network, NodeId, Output, Seed, Sim, Sometimes, Time, for_seeds};
 use redlock::{
-    ALICE, BOB, HAND_OVER, MASTERS, Party, RETRY, Reply, Request, STORE, TRIES, TTL, Value, call, clock_drift, fault,
-    forgetful_restart, jumping_clock, late_write, majority, min_validity, quarantine,
+    ALICE, BOB, Client, Command, HAND_OVER, MASTERS, Message, Party, RETRY, Reply, Request, STORE, TRIES, TTL, Value,
+    call, clock_drift, fault, forgetful_restart, jumping_clock, late_write, majority, min_validity, quarantine,
 };
 
 const CAROL: NodeId = NodeId(BOB.0 + 1);
@@ -185,6 +185,28 @@ mod stage_2_client {
             "alice asked at t=0 and heard the answers at t=15001, for keys that live 10 000 ms; bob has had the lock since \
              t=12011\n{sim}"
         );
+    }
+
+    /// The same pause, but she reads what is in her socket before she looks at her timers.
+    #[test]
+    fn answers_that_are_read_too_late_leave_nothing_to_hold() {
+        let mut alice = Client::new(Seed(1));
+        let asked = alice.acquire(CallId(0), Time(0));
+        let round = asked.iter().find_map(|output| match output {
+            Output::Send { message: Message::Command(round, Command::Set(_)), .. } => Some(*round),
+            _ => None,
+        });
+        let round = round.unwrap_or_else(|| panic!("nobody was asked to set a key: {asked:?}"));
+        let now = Time(15_001);
+        let heard: Vec<_> = M.iter().flat_map(|master| alice.answer(*master, round, true, now)).collect();
+        let believes = heard.iter().any(|output| matches!(output, Output::Reply { reply: Reply::Held(_), .. }));
+        assert!(!believes && !alice.holds(now), "she asked at t=0, the keys live 10 000 ms, and at {now}: {heard:?}");
+        let deleted = |master: NodeId| {
+            heard.iter().any(|output| {
+                matches!(output, Output::Send { to, message: Message::Command(_, Command::Delete(_)) } if *to == master)
+            })
+        };
+        assert!(M.into_iter().all(deleted), "a key is left behind: {heard:?}");
     }
 
     #[test]
