@@ -2,8 +2,10 @@
 
 use kit::chaos::{Chaos, trial};
 use kit::explore::{Action, Search, Stage, World};
-use kit::{CallId, Cluster, Fault, Millis, Network, NodeId, Seed, Sim, Sometimes, for_seeds};
-use raft_log::{Entry, Log, Matched, Message, Mismatch, Place, Reply, Saved, Server, Term, Timeouts, Timer};
+use kit::{
+    CallId, Cluster, Fault, Input, Millis, Network, Node, NodeId, Output, Seed, Sim, Sometimes, Time, for_seeds,
+};
+use raft_log::{Append, Entry, Log, Matched, Message, Mismatch, Place, Reply, Saved, Server, Term, Timeouts, Timer};
 use std::collections::BTreeMap;
 
 /// Many election timeouts.
@@ -296,6 +298,83 @@ mod stage_2_cluster {
         for node in nodes {
             assert_eq!(commands(&sim, node), [1, 2, 3], "{node} has heard of three committed commands\n{sim}");
         }
+    }
+
+    /// One server of five, told things by hand.
+    struct Alone(Server);
+
+    impl Alone {
+        fn new(log: Log) -> Self {
+            let saved = Saved { log, ..Saved::default() };
+            Self(server(Seed(1), NodeId(0), 5, Some(saved)))
+        }
+
+        fn hear(&mut self, from: usize, message: Message) -> Vec<Output<Server>> {
+            self.0.step(Input::Message { from: NodeId(from), message }, Time(1))
+        }
+
+        /// It stands for the next term, and these vote for it.
+        fn lead(&mut self, voters: [usize; 2]) {
+            self.0.step(Input::Timer(Timer::Election), Time(1));
+            let term = self.0.election().term();
+            voters.iter().for_each(|voter| _ = self.hear(*voter, Message::Vote { term, granted: true }));
+            assert!(self.0.election().leads(), "three of five voted for it: {}", self.0.status());
+        }
+
+        fn propose(&mut self, command: u32) {
+            self.0.step(Input::Request { call: CallId(u64::from(command)), request: command }, Time(1));
+        }
+
+        fn appended(&mut self, from: usize, index: u64) {
+            let term = self.0.election().term();
+            self.hear(from, Message::Appended { term, outcome: Ok(Matched(index)) });
+        }
+    }
+
+    /// The follower has an entry at index 3 of which the leader, who sends in small portions, has not spoken yet.
+    #[test]
+    fn a_follower_commits_no_further_than_the_message_vouches_for() {
+        let mut follower = Alone::new(log(&[1, 1, 1]));
+        let append = Append { term: Term(2), after: place(1, 1), entries: vec![], commit: 3 };
+        follower.hear(1, Message::Append(append));
+        assert_eq!(
+            follower.0.commit(),
+            1,
+            "index 2 and 3 may not be what the leader has there ({})",
+            follower.0.status()
+        );
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_takes_nothing_back() {
+        let mut leader = Alone::new(Log::default());
+        leader.lead([1, 2]);
+        leader.propose(1);
+        leader.propose(2);
+        leader.appended(1, 2);
+        leader.appended(1, 1); // the answer to the first append
+        let said = leader.0.step(Input::Timer(Timer::Heartbeat), Time(2));
+        let again = said.iter().find_map(|output| match output {
+            Output::Send { to, message: Message::Append(append) } if to.0 == 1 => Some(append.entries.len()),
+            _ => None,
+        });
+        assert_eq!(again, Some(0), "n1 has confirmed both entries; it needs no third copy of them");
+    }
+
+    /// In term 1 it had three entries, and `n1` confirmed them. In term 2 another leader replaced them everywhere.
+    #[test]
+    fn what_followers_confirmed_in_an_earlier_term_of_office_does_not_count() {
+        let mut leader = Alone::new(Log::default());
+        leader.lead([1, 2]);
+        (1..=3).for_each(|command| leader.propose(command));
+        leader.appended(1, 3);
+        let entries = vec![Entry { term: Term(2), command: 9 }];
+        leader.hear(3, Message::Append(Append { term: Term(2), after: place(0, 0), entries, commit: 0 }));
+        leader.lead([3, 4]);
+        leader.propose(4);
+        leader.appended(3, 2);
+        let told = "this server and n3 have index 2 of term 3; what n1 confirmed was index 3 of term 1";
+        assert_eq!(leader.0.commit(), 0, "{told} ({})", leader.0.status());
     }
 
     #[test]
