@@ -47,6 +47,13 @@ fn failing(exercise: &Exercise) -> Verdict {
     verdict
 }
 
+/// Whether two reports say the same. The order of keys in JSON says nothing, and it depends on what else is in the build:
+/// some crate may have serde_json keep the order of insertion.
+fn same(name: &str, expected: &str, text: &str) -> bool {
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    expected == text || (name.ends_with(".json") && value(expected).is_some() && value(expected) == value(text))
+}
+
 #[test]
 fn every_format_is_written_as_it_was_agreed() {
     let dir = tempfile::tempdir().expect("temp dir");
@@ -81,7 +88,7 @@ fn every_format_is_written_as_it_was_agreed() {
             fs::write(&file, &text).expect("write");
         }
         let expected = fs::read_to_string(&file).unwrap_or_default().replace("\r\n", "\n");
-        if expected != text {
+        if !same(name, &expected, &text) {
             different.push(format!("{}\n{}", file.display(), text));
         }
     }
