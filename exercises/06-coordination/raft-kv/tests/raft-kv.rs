@@ -4,8 +4,12 @@ use kit::chaos::{Chaos, Do};
 use kit::explore::{Action, Search, Stage, World, WorldState};
 use kit::history::{History, Spec};
 use kit::rand::RngExt as _;
-use kit::{CallId, Cluster, Fault, Millis, Network, NodeId, Seed, Sim, Sometimes, Time, for_seeds};
-use raft_kv::{Change, Client, Command, Key, Message, Reply, Request, Saved, Server, Store, Term, Timeouts, Timer};
+use kit::{
+    CallId, Cluster, Fault, Input, Millis, Network, Node, NodeId, Output, Seed, Sim, Sometimes, Time, for_seeds,
+};
+use raft_kv::{
+    Change, Client, Command, Key, Message, Place, Reply, Request, Saved, Server, Snapshot, Store, Term, Timeouts, Timer,
+};
 use std::collections::BTreeMap;
 
 /// Many election timeouts.
@@ -532,6 +536,36 @@ mod stage_3_snapshots {
             );
             assert_eq!(ask(&mut sim, add(1, 21, 'x', 1)), 21, "{sim}");
         });
+    }
+
+    /// A cluster of one sends no snapshots; it has only its own.
+    #[test]
+    fn a_server_that_restarts_from_its_snapshot_knows_what_it_did_for_whom() {
+        let (mut sim, [a]) = cluster(Seed(1), ["a"], MOST);
+        elected(&mut sim);
+        ask(&mut sim, add(2, 1, 'x', 100));
+        fill(&mut sim, 1, 20);
+        sim.inject(crash(a));
+        sim.inject(Fault::Restart(a));
+        elected(&mut sim);
+        assert_eq!(ask(&mut sim, add(2, 1, 'x', 100)), 100, "client 2 repeats its first command\n{sim}");
+        assert_eq!(ask(&mut sim, Request::Read('x')), 120, "100 once and 20 times 1\n{sim}");
+    }
+
+    #[test]
+    fn a_follower_takes_over_all_that_a_snapshot_holds() {
+        let mut store = Store::default();
+        store.apply(&write(1, 1, Change::Add('x', 5)));
+        store.apply(&write(2, 1, Change::Put('y', 7)));
+        let mut follower = server(Seed(1), NodeId(0), 3, MOST, None);
+        let snapshot = Snapshot { last: Place { term: Term(1), index: 3 }, store: store.clone() };
+        let message = Message::Install { term: Term(1), snapshot };
+        let said = follower.step(Input::Message { from: NodeId(1), message }, Time(1));
+        assert_eq!(follower.store(), (3, &store), "the store after three entries, as the leader has it");
+        let agreed = said
+            .iter()
+            .any(|output| matches!(output, Output::Send { message: Message::Appended { outcome: Ok(3), .. }, .. }));
+        assert!(agreed, "the leader must learn that it can go on behind 3, and hears {said:?}");
     }
 
     #[test]
