@@ -221,7 +221,7 @@ const COMMANDS: &[Command] = &[
         name: "soak",
         words: "[EX…]",
         summary: "for authors: the solutions under many seeds and load",
-        help: "Prints what each search of a solution's tests saw and took, then runs the tests once a round with that round's seeds,\ntwo programs a processor at once. Exit code 0: no round failed.",
+        help: "Prints what each search of a solution's tests saw and took, then runs the other tests once a round with that round's\nseeds, two programs a processor at once. Exit code 0: no round failed.",
         options: &[with("rounds", "N", "how many rounds each (500)")],
     },
 ];
