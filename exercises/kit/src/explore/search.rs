@@ -3,7 +3,8 @@
 use super::walk;
 use crate::seed::Seed;
 use crate::shrink::ddmin;
-use stateright::{Checker as _, Expectation, HasDiscoveries, Model, Property};
+use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub struct Search<M: Model> {
     conditions: Vec<(&'static str, Condition<M::State>)>,
     budget: usize,
     depth: Option<usize>,
+    symmetry: Option<fn(&M::State) -> M::State>,
 }
 
 /// What a search found in a model with actions `A`, and what that rests on.
@@ -74,7 +76,7 @@ where
     /// A search of `model` with no law yet and a budget of a million states.
     #[must_use]
     pub fn of(model: M) -> Self {
-        Self { model, begin: None, laws: vec![], conditions: vec![], budget: 1_000_000, depth: None }
+        Self { model, begin: None, laws: vec![], conditions: vec![], budget: 1_000_000, depth: None, symmetry: None }
     }
 
     /// Demands that `law` holds in every state.
@@ -137,6 +139,17 @@ where
         self
     }
 
+    /// Visits one state of each set of states that differ only in who is who. `representative` must map all states of
+    /// such a set to the same one, and every law and condition must hold in all of them or in none: it may count nodes
+    /// and never name one.
+    ///
+    /// The search then goes depth first; a counterexample is shrunk before it is returned.
+    #[must_use]
+    pub const fn symmetric(mut self, representative: fn(&M::State) -> M::State) -> Self {
+        self.symmetry = Some(representative);
+        self
+    }
+
     /// Begins after `script` instead of at the model's start. Laws are not checked on the way.
     ///
     /// What takes 20 steps to reach is far beyond a search; what follows from there often is not.
@@ -148,7 +161,7 @@ where
         self
     }
 
-    /// Searches breadth first: a counterexample is as short as any.
+    /// Searches breadth first: a counterexample is as short as any. (Depth first where there is symmetry.)
     #[must_use]
     pub fn run(&self) -> Outcome<M::Action> {
         let (start, script) = self.start();
@@ -169,20 +182,21 @@ where
             builder = builder.target_max_depth(depth + 1); // stateright counts states, we count steps
         }
         let report = std::env::var_os("KIT_REPORT").map(|_| std::time::Instant::now());
-        let checker = builder.spawn_bfs().join();
-        let (states, depth) = (checker.unique_state_count(), checker.max_depth().saturating_sub(1));
+        let Seen { states, generated, depth, mut ways } = match self.symmetry {
+            None => Seen::of(&builder.spawn_bfs().join()),
+            Some(representative) => Seen::of(&builder.symmetry_fn(representative).spawn_dfs().join()),
+        };
         if let Some(began) = report {
             let (name, took) = (crate::seed::test_name(), began.elapsed().as_secs_f64());
             eprintln!("searched {states:>9} states, {depth:>3} steps deep, in {took:>6.2} s: {name}");
         }
-        let mut discoveries = checker.discoveries();
-        let found = if let Some(path) = discoveries.remove(LAWS) {
-            let steps = path.into_actions();
-            Found::Broken(self.counterexample(&start, script, &steps, steps.len()))
-        } else if checker.state_count() >= self.budget {
+        let found = if let Some(steps) = ways.remove(LAWS) {
+            let short = if self.symmetry.is_some() { self.shrunk(&start, &steps) } else { steps.clone() };
+            Found::Broken(self.counterexample(&start, script, &short, steps.len()))
+        } else if generated >= self.budget {
             Found::Inconclusive(self.budget)
         } else {
-            let met: Vec<usize> = (0..names.len()).filter(|i| discoveries.contains_key(CONDITIONS[*i])).collect();
+            let met: Vec<usize> = (0..names.len()).filter(|i| ways.contains_key(CONDITIONS[*i])).collect();
             let mut index = 0..;
             names.retain(|_| !met.contains(&index.next().unwrap_or_default()));
             if names.is_empty() { Found::Nothing } else { Found::NeverMet(names) }
@@ -204,13 +218,19 @@ where
             states += path.len();
             depth = depth.max(path.len());
             if fell {
-                let shorter = ddmin(&path, |run| walk::breaks(&self.model, &start, run, &broken).is_some());
-                let shorter = walk::breaks(&self.model, &start, &shorter, &broken).unwrap_or(path.clone());
-                let example = self.counterexample(&start, script, &shorter, path.len());
+                let example = self.counterexample(&start, script, &self.shrunk(&start, &path), path.len());
                 return Outcome { found: Found::Broken(example), states, depth };
             }
         }
         Outcome { found: Found::Inconclusive(states), states, depth }
+    }
+
+    /// The shortest part of a run that breaks a law and still does, up to where it does.
+    fn shrunk(&self, start: &M::State, run: &[M::Action]) -> Vec<M::Action> {
+        let broken = |state: &M::State| self.laws.iter().any(|(_, law)| law(state).is_err());
+        let breaks = |run: &[M::Action]| walk::breaks(&self.model, start, run, &broken);
+        let shorter = ddmin(run, |part| breaks(part).is_some());
+        breaks(&shorter).unwrap_or_else(|| run.to_vec())
     }
 
     /// The model searched.
@@ -238,6 +258,32 @@ where
         let scripted = script.len();
         let actions = script.into_iter().chain(steps.iter().cloned()).collect();
         Counterexample { law, because, actions, scripted, steps_before: scripted + steps_before }
+    }
+}
+
+/// What stateright reports of a search, whichever way it went.
+struct Seen<A> {
+    states: usize,
+    /// States reached, those reached again included.
+    generated: usize,
+    depth: usize,
+    /// The ways to broken laws and to conditions that were met.
+    ways: HashMap<&'static str, Vec<A>>,
+}
+
+impl<A> Seen<A> {
+    fn of<M>(checker: &impl Checker<M>) -> Self
+    where
+        M: Model<Action = A>,
+        M::State: Clone + Debug + Hash + PartialEq,
+        A: Clone + Debug + PartialEq,
+    {
+        Self {
+            states: checker.unique_state_count(),
+            generated: checker.state_count(),
+            depth: checker.max_depth().saturating_sub(1),
+            ways: checker.discoveries().into_iter().map(|(name, path)| (name, path.into_actions())).collect(),
+        }
     }
 }
 

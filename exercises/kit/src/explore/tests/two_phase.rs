@@ -119,3 +119,45 @@ fn three_managers_have_the_published_288_states_11_deep() {
 fn five_managers_have_the_published_8832_states() {
     assert_eq!(search(5).run().states, 8_832);
 }
+
+/// The managers in order of what they did and of what is known of them: who is who makes no difference.
+fn in_order(state: &State) -> State {
+    let mut order: Vec<usize> = (0..state.managers.len()).collect();
+    order.sort_by_key(|&rm| (state.managers[rm], state.received[rm], state.sent[rm]));
+    State {
+        managers: order.iter().map(|&rm| state.managers[rm]).collect(),
+        decision: state.decision,
+        received: order.iter().map(|&rm| state.received[rm]).collect(),
+        sent: order.iter().map(|&rm| state.sent[rm]).collect(),
+    }
+}
+
+#[test]
+fn symmetry_leaves_fewer_states_and_the_same_verdicts() {
+    let outcome = search(5).symmetric(in_order).run();
+    assert!(matches!(outcome.found, Found::Nothing), "{:?}", outcome.found);
+    let classes: std::collections::HashSet<State> = every_state(5).iter().map(in_order).collect();
+    assert_eq!(outcome.states, classes.len(), "one state of each set");
+    let broken = |search: Search<TwoPhase>| {
+        let law = |state: &State| match state.managers.iter().filter(|m| **m == Manager::Committed).count() {
+            0..2 => Ok(()),
+            committed => Err(format!("{committed} committed")),
+        };
+        match search.always("never two", law).run().found {
+            Found::Broken(example) => example.actions.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(broken(search(3).symmetric(in_order)), broken(search(3)), "shrunk to the same length");
+}
+
+/// Every state that can be reached, by plain exhaustion.
+fn every_state(managers: usize) -> std::collections::HashSet<State> {
+    let model = TwoPhase { managers };
+    let mut known: std::collections::HashSet<State> = model.init_states().into_iter().collect();
+    let mut open: Vec<State> = known.iter().cloned().collect();
+    while let Some(state) = open.pop() {
+        open.extend(model.next_states(&state).into_iter().filter(|next| known.insert(next.clone())));
+    }
+    known
+}
