@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A condition that holds, or the reason why it does not.
 type Law<S> = Arc<dyn Fn(&S) -> Result<(), String> + Send + Sync>;
+/// Maps all states that differ only in who is who to the same one.
+type Representative<S> = fn(&S) -> S;
 type Condition<S> = Arc<dyn Fn(&S) -> bool + Send + Sync>;
 
 /// How many `sometimes` conditions a search can have: stateright knows a property by a plain function.
@@ -25,7 +27,7 @@ pub struct Search<M: Model> {
     conditions: Vec<(&'static str, Condition<M::State>)>,
     budget: usize,
     depth: Option<usize>,
-    symmetry: Option<fn(&M::State) -> M::State>,
+    symmetry: Option<Representative<M::State>>,
 }
 
 /// What a search found in a model with actions `A`, and what that rests on.
@@ -145,7 +147,7 @@ where
     ///
     /// The search then goes depth first; a counterexample is shrunk before it is returned.
     #[must_use]
-    pub const fn symmetric(mut self, representative: fn(&M::State) -> M::State) -> Self {
+    pub const fn symmetric(mut self, representative: Representative<M::State>) -> Self {
         self.symmetry = Some(representative);
         self
     }
