@@ -26,7 +26,8 @@ pub struct Sim<N: Node> {
     make: Box<dyn Fn(NodeId, Option<N::Durable>) -> N>,
     nodes: Vec<Option<N>>,
     hosts: Vec<Host<N>>,
-    queue: BTreeMap<(Time, u64), Pending<N>>,
+    /// By when it happens, then by when it came due (earlier, if its node stood still), then by the order of asking.
+    queue: BTreeMap<(Time, Time, u64), Pending<N>>,
     sequence: u64,
     network: Network,
     cuts: HashSet<(NodeId, NodeId)>,
@@ -267,7 +268,7 @@ impl<N: Node> Sim<N> {
                 return true;
             }
             match self.queue.first_key_value() {
-                Some((&(at, _), _)) if at <= end => _ = self.step(),
+                Some((&(at, ..), _)) if at <= end => _ = self.step(),
                 _ => {
                     self.now = end;
                     return false;
@@ -281,13 +282,13 @@ impl<N: Node> Sim<N> {
     /// # Panics
     /// If a law is broken by it.
     pub fn step(&mut self) -> bool {
-        let Some(((at, order), pending)) = self.queue.pop_first() else { return false };
+        let Some(((at, due, order), pending)) = self.queue.pop_first() else { return false };
         self.now = self.now.max(at);
         if let Some(node) = pending.node()
             && let Some(until) = self.hosts[node.0].paused_until
         {
-            // A node that stands still sees what arrived in the meantime when it goes on, in the same order.
-            self.queue.insert((until, order), pending);
+            // A node that stands still sees what arrived in the meantime when it goes on, in the order of arrival.
+            self.queue.insert((until, due, order), pending);
             return true;
         }
         self.happen(pending);
@@ -443,7 +444,7 @@ impl<N: Node> Sim<N> {
     }
 
     fn schedule(&mut self, at: Time, pending: Pending<N>) {
-        self.queue.insert((at, self.sequence), pending);
+        self.queue.insert((at, at, self.sequence), pending);
         self.sequence += 1;
     }
 

@@ -1,7 +1,7 @@
 //! What can go wrong around a node.
 
 use super::{Pending, Sim};
-use crate::node::{Millis, Node, NodeId};
+use crate::node::{Millis, Node, NodeId, Time};
 use crate::trace::What;
 
 /// How messages travel.
@@ -106,7 +106,8 @@ pub(super) fn inject<N: Node>(sim: &mut Sim<N>, fault: Fault) {
             let until = sim.hosts[node.0].paused_until.unwrap_or_default().max(sim.now + span);
             sim.hosts[node.0].paused_until = Some(until);
             sim.trace.push(sim.now, What::Paused { lane: node.0, span });
-            sim.queue.insert((until, node.0 as u64), Pending::Resume(node));
+            // As if it had been due since the beginning: it comes before whatever waits for it.
+            sim.queue.insert((until, Time(0), node.0 as u64), Pending::Resume(node));
         }
         Fault::Crash { node, lose_last_write } => crash(sim, node, lose_last_write),
         Fault::Restart(node) => {

@@ -175,6 +175,18 @@ fn a_paused_node_sees_and_does_nothing_until_it_resumes_and_then_all_of_it() {
 }
 
 #[test]
+fn what_waited_for_a_paused_node_comes_in_the_order_in_which_it_came_due() {
+    let heard = |seed: Seed, pause: Millis| {
+        let (mut sim, a, b) = pair(seed.0, Network::unreliable());
+        sim.inject_after(Millis(2), Fault::Pause { node: b, span: pause });
+        sim.call(a, Ask::Send(30, b));
+        sim.run_for(Millis(1_000));
+        sim.node(b).unwrap().heard.clone()
+    };
+    for_seeds(20, |seed| assert_eq!(heard(seed, Millis(500)), heard(seed, Millis(0))));
+}
+
+#[test]
 fn a_timer_that_comes_due_in_a_pause_goes_off_late_and_once() {
     let (mut sim, _, b) = pair(1, Network::reliable());
     sim.run_for(Millis(50));
