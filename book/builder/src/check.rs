@@ -1,11 +1,12 @@
 //! The book's tests: `book-builder test` builds the book and asks each [`Check`] about it.
 //!
-//! To add one (a list of claims in `book/*.toml` that must agree with the pages, say), write a function and add its line to
-//! [`CHECKS`].
+//! To add one, write a function and add its line to [`CHECKS`].
 
 mod browser;
+mod claims;
 mod diagrams;
 mod links;
+mod topics;
 mod weight;
 
 use crate::{Project, site};
@@ -29,6 +30,8 @@ pub const CHECKS: &[Check] = &[
     Check { name: "every link and fragment leads somewhere", run: links::inside },
     Check { name: "no page asks another server for anything", run: links::no_requests },
     Check { name: "no directive is left on a page", run: links::no_directives },
+    Check { name: "every claim stands on its page and has its evidence", run: claims::hold },
+    Check { name: "every topic leads to its pages", run: topics::lead_somewhere },
     Check { name: "every page is light", run: weight::pages },
     Check { name: "every page can be read and used in a browser", run: browser::pages },
 ];

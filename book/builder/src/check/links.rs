@@ -137,7 +137,8 @@ fn reference<'a>(tag: &Tag<'a>) -> Option<&'a str> {
     }
 }
 
-fn ids(html: &str) -> BTreeSet<String> {
+/// What a fragment can name on a page.
+pub(super) fn ids(html: &str) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = tags(html)
         .filter_map(|tag| {
             tag.attribute("id").or_else(|| tag.attribute("name").filter(|_| tag.name == "a")).map(str::to_owned)
