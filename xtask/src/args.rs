@@ -224,6 +224,13 @@ const COMMANDS: &[Command] = &[
         help: "Prints what each search of a solution's tests saw and took, then runs the other tests once a round with that round's\nseeds, two programs a processor at once. Exit code 0: no round failed.",
         options: &[with("rounds", "N", "how many rounds each (500)")],
     },
+    Command {
+        name: "mutants",
+        words: "[EX…]",
+        summary: "for authors: does a test reject every small change to the solution?",
+        help: "Lets `cargo mutants` (installed apart) change the solutions, one operator or return value at a time. What survives is a test\nthat is missing, or stands in the solution's mutants.toml with the reason why nobody can notice it. Takes minutes an exercise.\nExit code 0: at least 95 % are rejected and the rest is explained.",
+        options: &[with("from", "DIR", "judge what `cargo mutants --output DIR` left behind, without running it")],
+    },
 ];
 
 /// Reads the words after `cargo xtask`.

@@ -11,6 +11,7 @@ mod git;
 mod handout;
 mod hint;
 mod lint;
+mod mutants;
 mod new;
 mod open;
 mod pristine;
@@ -77,6 +78,7 @@ fn run(parsed: &Parsed) -> Result<bool, Failure> {
         "doctor" => doctor::run(),
         "bench" => bench::run(),
         "soak" => soak::run(parsed),
+        "mutants" => mutants::run(parsed),
         other => Err(Failure::new(format!("the command `{other}` is not wired up"))),
     }
 }

@@ -76,3 +76,43 @@ fn a_scaffold_compiles_and_verify_says_what_remains() {
     fixture.xtask("new 03-third/sum").expect(2, &["the name sum is taken by 01-first/sum"]);
     fixture.xtask("new Thing").expect(2, &["is not an id"]);
 }
+
+/// What `cargo mutants` leaves behind: one killed, one that does not compile, one that survived, one in a line of the stub.
+#[test]
+fn a_mutant_that_survives_is_a_missing_test_unless_its_author_says_why_nobody_notices() {
+    let fixture = Fixture::new();
+    let outcome = |summary: &str, line: u64, change: &str| {
+        let file = "solutions/01-first/sum/src/lib.rs";
+        let name = format!("{file}:{line}:5: {change}");
+        let mutant = serde_json::json!({"package": "sum-solution", "name": name, "file": file, "span": {"start": {"line": line}}});
+        serde_json::json!({"summary": summary, "scenario": {"Mutant": mutant}})
+    };
+    let report = |outcomes: Vec<serde_json::Value>| {
+        let baseline = serde_json::json!({"summary": "Success", "scenario": "Baseline"});
+        let outcomes: Vec<_> = [baseline].into_iter().chain(outcomes).collect();
+        fixture.write("m/mutants.out/outcomes.json", &serde_json::json!({ "outcomes": outcomes }).to_string());
+    };
+    let (killed, unviable) =
+        (outcome("CaughtMutant", 6, "replace + with -"), outcome("Unviable", 6, "replace add with ()"));
+    let given = outcome("MissedMutant", 5, "replace u64 with u64");
+    report(vec![killed.clone(), unviable.clone(), given.clone(), outcome("MissedMutant", 6, "replace + with |")]);
+    fixture.xtask("mutants sum --from m").expect(
+        1,
+        &[
+            "✗ 01-first/sum",
+            "1 killed of 2, 0 equivalent, 1 in given code   50.0 %",
+            "no test rejects",
+            "replace + with |",
+            "a + b",
+        ],
+    );
+
+    let entry = "[[equivalent]]\nmutant = \"replace + with |\"\nline = \"a + b\"\n";
+    fixture.write("solutions/01-first/sum/mutants.toml", entry);
+    fixture.xtask("mutants sum --from m").expect(2, &["mutants.toml: an entry has no `why`"]);
+    fixture.write("solutions/01-first/sum/mutants.toml", &format!("{entry}why = \"the summands share no bit\"\n"));
+    fixture.xtask("mutants sum --from m").expect(0, &["✓ 01-first/sum", "1 killed of 1, 1 equivalent"]);
+
+    report(vec![killed, unviable, given]);
+    fixture.xtask("mutants sum --from m").expect(1, &["lists `replace + with |` at `a + b`, which did not survive"]);
+}
