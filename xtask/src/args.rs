@@ -193,8 +193,13 @@ const COMMANDS: &[Command] = &[
         name: "verify",
         words: "[EX…]",
         summary: "for authors: prove stub, solution and wrong answers",
-        help: "The stub compiles without a warning and fails every test; the solution passes all of them, formatted and free of\nwarnings; each wrong answer is rejected by exactly the tests it lists. Exit code 0: proved; 1: not; 2: could not run.",
-        options: &[FORMAT, flag("bless", "write .pristine and the wrong answers' `Fails:` lines from what happened")],
+        help: "The stub compiles without a warning and fails every test; the solution passes all of them, formatted and free of\nwarnings; each wrong answer is rejected by exactly the tests it lists. What was proved on this machine and has not changed since is\nnot built again. Exit code 0: proved; 1: not; 2: could not run.",
+        options: &[
+            FORMAT,
+            flag("bless", "write .pristine and the wrong answers' `Fails:` lines from what happened"),
+            flag("fresh", "prove again what has not changed"),
+            with("shard", "K/N", "one of N parts of the exercises, for several machines"),
+        ],
     },
     Command {
         name: "new",

@@ -38,6 +38,32 @@ fn three_states_are_proved_and_every_lack_has_its_reason() {
 }
 
 #[test]
+fn what_was_proved_is_proved_again_only_after_a_change_of_what_the_proof_rests_on() {
+    let fixture = Fixture::new();
+    let again = "unchanged since it was proved";
+    fixture.xtask("verify sum --bless").expect(0, &["✓ 01-first/sum"]);
+    fixture.xtask("verify sum").expect(0, &["✓ 01-first/sum", again, "1 of 1 exercise proved"]);
+    let proves = |what: &str| {
+        let said = fixture.xtask("verify sum");
+        assert!(!said.out.contains(again), "{what} changed\n{said}");
+    };
+    for file in
+        ["exercises/01-first/sum/hints.md", "book/src/01-first/sum.md", "solutions/01-first/sum/wrong/times.patch"]
+    {
+        let text = fixture.read(file);
+        fixture.write(file, &format!("{text}\n"));
+        proves(file);
+        fixture.write(file, &text);
+        fixture.xtask("verify sum --fresh").expect(0, &["1 of 1 exercise proved"]);
+    }
+    std::fs::remove_file(fixture.path("solutions/01-first/sum/wrong/first.patch")).expect("was there");
+    fixture.xtask("verify sum").expect(1, &["wrong answers: 2 instead of at least 3"]);
+    fixture.xtask("verify sum").expect(1, &["wrong answers: 2 instead of at least 3"]);
+    fixture.xtask("verify --shard 2/1").expect(2, &["no shard `2/1`", "--shard 2/4"]);
+    fixture.xtask("verify sum --shard 2/2").expect(0, &["0 of 0 exercises proved"]);
+}
+
+#[test]
 fn a_wrong_answer_that_survives_or_cannot_be_told_apart_is_no_proof() {
     let fixture = Fixture::new();
     let patch = fixture.read("solutions/01-first/sum/wrong/times.patch");

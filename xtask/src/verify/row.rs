@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
-use catalog::{Exercise, Id, Pristine, calls_macro};
+use catalog::{Exercise, Id, Pristine, Problem, calls_macro};
 use judge::{Outcome, Status, Verdict};
 use serde_json::{Value, json};
 
@@ -23,6 +23,7 @@ pub(crate) struct Row {
     parts: Vec<String>,
     wrong_count: usize,
     tests: usize,
+    is_kept: bool,
 }
 
 impl Row {
@@ -32,7 +33,27 @@ impl Row {
         let tests = evidence.judged.get("solution").map_or(0, |judged| judged.verdict.tests.len());
         let parts = parts(workbook, exercise, evidence);
         let wrong_count = exercise.misconceptions.len();
-        Self { id: exercise.id.clone(), stub, solution, wrong, parts, wrong_count, tests }
+        Self { id: exercise.id.clone(), stub, solution, wrong, parts, wrong_count, tests, is_kept: false }
+    }
+
+    /// The row of an exercise that was proved before, with so many tests.
+    pub(crate) fn kept(exercise: &Exercise, tests: usize) -> Self {
+        let none = Vec::new;
+        let (id, wrong_count) = (exercise.id.clone(), exercise.misconceptions.len());
+        Self { id, stub: none(), solution: none(), wrong: none(), parts: none(), wrong_count, tests, is_kept: true }
+    }
+
+    /// How many tests the exercise has.
+    pub(crate) fn tests(&self) -> usize {
+        self.tests
+    }
+
+    /// True if `problem` is one of this exercise's files or of its place in the book.
+    pub(crate) fn owns(exercise: &Exercise, problem: &Problem) -> bool {
+        problem.file.starts_with(exercise.dir())
+            || problem.file.starts_with(exercise.solution_dir())
+            || problem.file == exercise.page()
+            || (problem.file.ends_with("SUMMARY.md") && problem.fix.contains(exercise.id.as_str()))
     }
 
     pub(crate) fn is_proved(&self) -> bool {
@@ -54,7 +75,11 @@ impl Row {
             ui::count(self.wrong_count, "wrong answer"),
             mark(&self.wrong),
             mark(&self.parts),
-            ui::dim(&ui::count(self.tests, "test")),
+            ui::dim(&format!(
+                "{}{}",
+                ui::count(self.tests, "test"),
+                if self.is_kept { ", unchanged since it was proved" } else { "" }
+            )),
         );
         for reason in self.reasons() {
             let _ = writeln!(text, "    {}", reason.trim_end().replace('\n', "\n    "));
@@ -68,6 +93,7 @@ impl Row {
             "proved": self.is_proved(),
             "tests": self.tests,
             "wrong_answers": self.wrong_count,
+            "unchanged": self.is_kept,
             "reasons": {"stub": self.stub, "solution": self.solution, "wrong": self.wrong, "parts": self.parts},
         })
     }
@@ -173,14 +199,8 @@ fn difference(listed: &BTreeSet<String>, failed: &BTreeSet<String>) -> String {
 /// Everything around the code: page, hints, contents, metadata, format, `.pristine`.
 fn parts(workbook: &Workbook, exercise: &Exercise, evidence: &Evidence) -> Vec<String> {
     let mut reasons = Vec::new();
-    let (dir, solution) = (exercise.dir(), exercise.solution_dir());
-    for problem in &workbook.problems.0 {
-        let own =
-            problem.file.starts_with(&dir) || problem.file.starts_with(&solution) || problem.file == exercise.page();
-        let listed = problem.file.ends_with("SUMMARY.md") && problem.fix.contains(exercise.id.as_str());
-        if own || listed {
-            reasons.push(format!("{}: {} ({})", workbook.relative(&problem.file), problem.what, problem.fix));
-        }
+    for problem in workbook.problems.0.iter().filter(|problem| Row::owns(exercise, problem)) {
+        reasons.push(format!("{}: {} ({})", workbook.relative(&problem.file), problem.what, problem.fix));
     }
     // What the scaffold left to say. The stub may keep a TODO: there it is addressed to the reader.
     let mut files = vec![exercise.manifest(), exercise.hints_file(), exercise.page()];
@@ -226,14 +246,7 @@ fn pristine(exercise: &Exercise) -> Option<String> {
 
 /// Faults of the trees that belong to no exercise that could be read.
 pub(crate) fn problems_elsewhere(workbook: &Workbook) -> Vec<String> {
-    let belongs = |problem: &catalog::Problem| {
-        workbook.catalog.exercises().any(|exercise| {
-            problem.file.starts_with(exercise.dir())
-                || problem.file.starts_with(exercise.solution_dir())
-                || problem.file == exercise.page()
-                || (problem.file.ends_with("SUMMARY.md") && problem.fix.contains(exercise.id.as_str()))
-        })
-    };
+    let belongs = |problem: &Problem| workbook.catalog.exercises().any(|exercise| Row::owns(exercise, problem));
     let elsewhere = workbook.problems.0.iter().filter(|problem| !belongs(problem));
     elsewhere
         .map(|problem| format!("{}: {} ({})", workbook.relative(&problem.file), problem.what, problem.fix))
