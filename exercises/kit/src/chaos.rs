@@ -4,6 +4,7 @@ use crate::node::{Millis, Node, NodeId, Time};
 use crate::seed::{Rng, Seed};
 use crate::shrink::ddmin;
 use crate::sim::{Fault, Sim};
+use crate::trace::named;
 use rand::RngExt as _;
 
 /// One thing to do in a run.
@@ -131,6 +132,7 @@ pub fn trial<N: Node>(
     });
     let (mut sim, broken) = play(&short);
     let (law, because) = broken.unwrap_or_else(|| unreachable!("a part that fails fails again"));
+    let because = named(&sim.trace().lanes, &because);
     sim.show_broken(&law, &because);
     panic!("{law}: {because}\nafter {} planned events, shrunk from {}:\n{sim}", short.len(), plan.len());
 }

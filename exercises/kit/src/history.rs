@@ -8,6 +8,7 @@ pub use session::{Access, Guarantee, SessionBreach, check_sessions};
 
 use crate::node::Time;
 use crate::sim::Moment;
+use crate::trace::show_until;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Write as _};
@@ -220,29 +221,47 @@ fn search<S: Spec>(part: &[&Operation<S>], end: Option<u64>, left: &Cell<u64>) -
     }
 }
 
-/// The shortest beginning of a violating history that already violates, one operation a line.
+/// How many operations before the impossible one are shown.
+const BEFORE: usize = 16;
+
+/// The shortest beginning of a violating history that already violates: its last answer, which nothing explains, and the
+/// operations before it, the latest last. A run that is shown after this ends with that answer.
 fn explain<S: Spec>(part: &[&Operation<S>]) -> String {
     let mut ends: Vec<u64> = part.iter().filter_map(|operation| Some(operation.returned.as_ref()?.0.order)).collect();
     ends.sort_unstable();
     let left = Cell::new(Budget::default().0);
     let end = ends.iter().copied().find(|&end| search(part, Some(end), &left) == Some(false));
-    let mut shown: Vec<&&Operation<S>> =
-        part.iter().filter(|operation| end.is_none_or(|end| operation.called.order <= end)).collect();
-    shown.sort_by_key(|operation| operation.called);
-    let mut text = String::new();
-    for operation in shown {
-        let returned = operation.returned.as_ref().filter(|(moment, _)| end.is_none_or(|end| moment.order <= end));
-        let (until, ret) = returned.map_or_else(
+    let seen = |moment: Moment| end.is_none_or(|end| moment.order <= end);
+    let returned = |operation: &Operation<S>| operation.returned.clone().filter(|(moment, _)| seen(*moment));
+    let line = |operation: &Operation<S>, mark: &str| {
+        let (until, ret) = returned(operation).map_or_else(
             || ("…".to_owned(), "no answer yet".to_owned()),
             |(moment, ret)| (moment.at.0.to_string(), format!("{ret:?}")),
         );
-        let mark = if returned.is_some_and(|(moment, _)| Some(moment.order) == end) { "   ← impossible" } else { "" };
-        let _ = writeln!(
-            text,
-            "  t={}..{until}  {}  {:?} → {ret}{mark}",
-            operation.called.at.0, operation.client, operation.op
-        );
+        format!("  t={}..{until}  {}  {:?} → {ret}{mark}\n", operation.called.at.0, operation.client, operation.op)
+    };
+    let is_last =
+        |operation: &Operation<S>| end.is_some() && operation.returned.as_ref().map(|(moment, _)| moment.order) == end;
+    let mut text = String::new();
+    if let Some(last) = part.iter().find(|operation| is_last(operation)) {
+        text.push_str(&line(last, "   ← impossible"));
+        if let Some((moment, _)) = &last.returned {
+            show_until(moment.at);
+        }
     }
+    let mut before: Vec<&Operation<S>> =
+        part.iter().copied().filter(|operation| seen(operation.called) && !is_last(operation)).collect();
+    // What ended long ago is least likely to explain anything; what never ended could have taken effect at any time.
+    before.sort_by_key(|operation| returned(operation).map_or(u64::MAX, |(moment, _)| moment.order));
+    let hidden = before.len().saturating_sub(BEFORE);
+    if hidden > 0 {
+        let _ = writeln!(text, "after {hidden} earlier operations and");
+    } else if !before.is_empty() {
+        text.push_str("after\n");
+    }
+    let mut shown = before.split_off(hidden);
+    shown.sort_by_key(|operation| operation.called);
+    text.extend(shown.into_iter().map(|operation| line(operation, "")));
     text
 }
 

@@ -7,7 +7,7 @@ pub use faults::{Fault, Network};
 
 use crate::node::{CallId, Input, Millis, Node, NodeId, Output, Time};
 use crate::seed::{Rng, Seed, test_name};
-use crate::trace::{Event, Trace, What};
+use crate::trace::{Event, Trace, What, named, show_until};
 use clock::Clock;
 use rand::RngExt as _;
 use std::cell::Cell;
@@ -125,6 +125,7 @@ impl<N: Node> Sim<N> {
     pub fn new(seed: Seed, make: impl Fn(NodeId, Option<N::Durable>) -> N + 'static) -> Self {
         let mut trace = Trace::new(test_name(), [""; 0]);
         trace.seed = Some(seed);
+        show_until(None); // what an earlier run was about is forgotten
         Self {
             now: Time::START,
             seed,
@@ -461,6 +462,7 @@ impl<N: Node> Sim<N> {
         let broken =
             self.laws.iter_mut().find_map(|law| (law.check)(&cluster).err().map(|because| (law.name, because)));
         if let Some((law, because)) = broken {
+            let because = named(&self.trace.lanes, &because);
             self.show_broken(law, &because);
             assert!(self.keeps_going, "{law}: {because}\n{self}");
         }
@@ -479,7 +481,9 @@ impl<N: Node> Sim<N> {
     /// Marks in the run that a law is broken, once.
     pub(crate) fn show_broken(&mut self, law: &str, because: &str) {
         if self.broken.is_none() {
-            self.trace.push(self.now, What::Broken { law: law.into(), because: because.into() });
+            // The evidence below the first line is told in the failure itself; a picture has room for a sentence.
+            let sentence = because.lines().next().unwrap_or_default();
+            self.trace.push(self.now, What::Broken { law: law.into(), because: sentence.into() });
             self.broken = Some((law.into(), because.into()));
         }
     }

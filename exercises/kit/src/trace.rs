@@ -4,6 +4,8 @@ mod json;
 mod svg;
 mod text;
 
+pub(crate) use text::{named, show_until};
+
 use crate::node::{CallId, Millis, Time};
 use crate::seed::{Seed, test_name};
 use std::fmt;

@@ -27,6 +27,10 @@ pub(crate) fn from_stderr(stderr: &str) -> String {
     }
     let mut blocks: Vec<String> = Vec::new();
     for (place, message) in panics {
+        // Whoever waited for a thread that panicked panics too, and knows nothing more.
+        if !blocks.is_empty() && message.iter().any(|line| line.ends_with("Any { .. }")) {
+            continue;
+        }
         let block = format!("{}\nat {place}", reworded(&trimmed(&message))).trim().to_owned();
         if !blocks.contains(&block) {
             blocks.push(block);
@@ -132,6 +136,14 @@ mod tests {
         let stderr = "thread '<unnamed>' panicked at a.rs:1:1:\ncause\nthread 'main' panicked at b.rs:2:2:\neffect\n\
                       thread 'main' panicked at b.rs:2:2:\neffect\n";
         assert_eq!(from_stderr(stderr), "cause\nat a.rs:1:1\neffect\nat b.rs:2:2");
+    }
+
+    #[test]
+    fn who_waited_for_a_thread_that_panicked_says_nothing_new() {
+        let stderr = "thread '<unnamed>' panicked at a.rs:1:1:\ncause\nthread 'main' panicked at b.rs:2:2:\nFailed to join: Any { .. }\n";
+        assert_eq!(from_stderr(stderr), "cause\nat a.rs:1:1");
+        let alone = "thread 'main' panicked at b.rs:2:2:\nFailed to join: Any { .. }\n";
+        assert_eq!(from_stderr(alone), "Failed to join: Any { .. }\nat b.rs:2:2");
     }
 
     #[test]

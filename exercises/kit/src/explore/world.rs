@@ -3,7 +3,7 @@
 use super::{Counterexample, Found, Outcome, Search};
 use crate::node::{CallId, Input, Node, NodeId, Output, Time};
 use crate::sim::Cluster;
-use crate::trace::{Event, Trace, What};
+use crate::trace::{Event, Trace, What, named, show_until};
 use stateright::Model;
 use stateright::util::{HashableHashMap, HashableHashSet};
 use std::fmt::{self, Debug};
@@ -320,6 +320,8 @@ where
             Found::Nothing => {}
             Found::Broken(example) => {
                 let trace = self.model().trace(&example);
+                let because = named(&trace.lanes, &example.because);
+                show_until(None); // it ends with the step that broke the law
                 let steps = example.actions.len();
                 let shrunk = if example.steps_before > steps {
                     format!(", shrunk from {}", example.steps_before)
@@ -333,7 +335,7 @@ where
                 if let Some(page) = trace.save() {
                     eprintln!("picture {}", page.display());
                 }
-                panic!("{}: {}\nin {steps} steps{shrunk}{scripted}:\n{trace}", example.law, example.because);
+                panic!("{}: {because}\nin {steps} steps{shrunk}{scripted}:\n{trace}", example.law);
             }
             Found::NeverMet(names) => panic!(
                 "no run ever got to where {}, in {} states: the search proves nothing about it",
@@ -376,7 +378,8 @@ where
             }
         }
         let end = trace.events.last().map_or(Time::START, |event| event.at);
-        trace.push(end, What::Broken { law: example.law.into(), because: example.because.clone() });
+        let sentence = named(&trace.lanes, example.because.lines().next().unwrap_or_default());
+        trace.push(end, What::Broken { law: example.law.into(), because: sentence });
         trace
     }
 
