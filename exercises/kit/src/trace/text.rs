@@ -27,8 +27,8 @@ pub(super) fn write(trace: &Trace, most: usize, f: &mut fmt::Formatter<'_>) -> f
         _ => event.at <= until,
     };
     let shown: Vec<&Event> = trace.events.iter().filter(is_shown).collect();
-    let later =
-        trace.events.iter().filter(|event| event.at > until && !matches!(event.what, What::Sent { .. })).count();
+    let is_later = |event: &&Event| event.at > until && !matches!(event.what, What::Sent { .. } | What::Broken { .. });
+    let later = trace.events.iter().filter(is_later).count();
     let time_width = shown.last().map_or(0, |event| event.at.to_string().len());
     let skipped = shown.len().saturating_sub(most);
     if skipped > 0 {
