@@ -20,6 +20,7 @@ fn three_states_are_proved_and_every_lack_has_its_reason() {
     fixture.write("exercises/01-first/sum/src/lib.rs", &SUM_STUB.replace("todo!(\"double {a}\")", "a + a"));
     fixture.write("solutions/01-first/sum/src/lib.rs", &SUM_STUB.replace("todo!(\"add {a} and {b}\")", "b + a"));
     std::fs::remove_file(fixture.path("book/src/01-first/sum.md")).expect("was there");
+    fixture.write("book/topics/01-first.toml", "");
     fixture.xtask("verify sum").expect(
         1,
         &[
@@ -29,6 +30,7 @@ fn three_states_are_proved_and_every_lack_has_its_reason() {
             "wrong/times.patch does not apply",
             ".pristine does not fit src/lib.rs",
             "the exercise has no page",
+            "book/topics/01-first.toml: no topic leads to 01-first/sum.md",
         ],
     );
     let said = fixture.xtask("verify sum --format json");
@@ -88,14 +90,16 @@ fn a_scaffold_compiles_and_verify_says_what_remains() {
         .expect(0, &["wrote exercises/02-second/new-thing/src/lib.rs", "SUMMARY.md"]);
     // The fixture has no registry crates.
     for file in ["exercises/02-second/new-thing/Cargo.toml", "solutions/02-second/new-thing/Cargo.toml"] {
-        fixture.write(file, &fixture.read(file).replace("pretty_assertions.workspace = true", ""));
+        let crates = ["kit.workspace = true", "pretty_assertions.workspace = true", "rand.workspace = true"];
+        let text = crates.iter().fold(fixture.read(file), |text, line| text.replace(line, ""));
+        fixture.write(file, &text);
     }
     let tests = "exercises/02-second/new-thing/tests/new-thing.rs";
     fixture.write(tests, &fixture.read(tests).replace("    use pretty_assertions::assert_eq;\n", ""));
     let said = fixture.xtask("verify --bless new-thing");
     said.expect(
         1,
-        &["stub ✓", "solution ✓", "0 instead of at least 3", "Cargo.toml: 2 lines with TODO", "new-thing.md:"],
+        &["stub ✓", "solution ✓", "0 instead of at least 3", "Cargo.toml: 2 lines with TODO", "new-thing.md:", "02-second.toml: still the scaffold's"],
     );
     fixture.xtask("new 02-second/new-thing").expect(2, &["exists already"]);
     fixture.xtask("new 02-other/thing").expect(2, &["chapter 2 is called 02-second"]);

@@ -21,6 +21,8 @@ pub(crate) fn files(id: &Id) -> Vec<(String, String)> {
         (format!("solutions/{id}/src/lib.rs"), SOLUTION),
         (format!("book/src/{chapter}/README.md"), CHAPTER),
         (format!("book/src/{id}.md"), PAGE),
+        (format!("book/claims/{chapter}.toml"), CLAIMS),
+        (format!("book/topics/{chapter}.toml"), TOPICS),
     ];
     paths.into_iter().map(|(path, text)| (path, fill(text))).collect()
 }
@@ -57,7 +59,9 @@ doctest = false
 doc = false
 
 [dev-dependencies]
+kit.workspace = true
 pretty_assertions.workspace = true
+rand.workspace = true
 
 [lints]
 workspace = true
@@ -108,7 +112,9 @@ name = "{name}"
 path = "../../../exercises/{id}/tests/{name}.rs"
 
 [dev-dependencies]
+kit.workspace = true
 pretty_assertions.workspace = true
+rand.workspace = true
 
 [lints]
 workspace = true
@@ -165,3 +171,16 @@ TODO: who does it how, with sources; when not to use it.
 
 TODO
 ";
+
+/// A chapter that exists keeps its lists; `verify` says what is missing in them.
+const CLAIMS: &str = r#"[[claim]]
+page = "{id}.md"
+says = "TODO: words of the page"
+test = "exercises/{id}/tests/{name}.rs::TODO_the_test_that_computes_it"
+"#;
+
+const TOPICS: &str = r#"[[topic]]
+id = "{name}"
+topic = "TODO: what the page covers, in the field's words"
+at = ["{id}.md#the-idea"]
+"#;

@@ -14,6 +14,8 @@ use crate::workbook::Workbook;
 
 /// How many wrong answers an exercise has at least.
 const WRONG_ANSWERS: usize = 3;
+/// How many words of prose a page has at most.
+const PROSE: usize = 1500;
 
 pub(crate) struct Row {
     id: Id,
@@ -232,7 +234,47 @@ fn parts(workbook: &Workbook, exercise: &Exercise, evidence: &Evidence) -> Vec<S
         reasons.push(format!("tests: {test} stands in no `mod stage_…`"));
     }
     reasons.extend(pristine(exercise));
+    reasons.extend(book(workbook, exercise));
     reasons
+}
+
+/// What the page needs beside itself, and its length.
+fn book(workbook: &Workbook, exercise: &Exercise) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let file = |folder: &str| format!("book/{folder}/{}.toml", exercise.id.chapter());
+    let read = |file: &str| fs::read_to_string(workbook.catalog.root.join(file)).unwrap_or_default();
+    let (claims, topics) = (read(&file("claims")), read(&file("topics")));
+    if !claims.contains(&format!("page = \"{}.md\"", exercise.id)) {
+        reasons.push(format!("{}: no claim of {}.md, and no word on how we know", file("claims"), exercise.id));
+    }
+    if !topics.contains(&format!("\"{}.md", exercise.id)) {
+        reasons.push(format!("{}: no topic leads to {}.md", file("topics"), exercise.id));
+    }
+    for (name, text) in [("claims", &claims), ("topics", &topics)] {
+        if text.contains("TODO") {
+            reasons.push(format!("{}: still the scaffold's", file(name)));
+        }
+    }
+    let page = fs::read_to_string(exercise.page()).unwrap_or_default();
+    let words = prose(&page);
+    if words > PROSE {
+        reasons.push(format!(
+            "{}: {words} words of prose; nobody reads more than {PROSE}",
+            workbook.relative(&exercise.page())
+        ));
+    }
+    reasons
+}
+
+/// The words of a page outside code, directives and references.
+fn prose(page: &str) -> usize {
+    let body = page.split("\n## References").next().unwrap_or_default();
+    let outside_code = body.split("```").step_by(2);
+    outside_code
+        .flat_map(str::lines)
+        .filter(|line| !line.trim_start().starts_with("{{#"))
+        .map(|line| line.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).count())
+        .sum()
 }
 
 fn pristine(exercise: &Exercise) -> Option<String> {
@@ -265,6 +307,16 @@ mod tests {
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn words_are_counted_outside_code_directives_and_references() {
+        assert_eq!(
+            prose(
+                "# One\n\ntwo – three\n\n```rust\nlet x = 1;\n```\n{{#exercise}}\n| four |\n\n## References\n* five\n"
+            ),
+            4
+        );
     }
 
     #[test]
