@@ -210,7 +210,11 @@ fn ways_on(workbook: &Workbook, exercise: &Exercise, verdict: &Verdict) -> Strin
     let section = match &verdict.misconception {
         Some(claim) => {
             let claim = claim.trim_end_matches('.');
-            let _ = writeln!(text, "  {}", ui::warn(&format!("This is what happens when one believes: {claim}.")));
+            let _ = writeln!(
+                text,
+                "  {}",
+                ui::warn(&format!("Exactly these tests fail when one believes: {claim}. Is that it?"))
+            );
             "what-can-go-wrong"
         }
         None => "your-task",

@@ -99,7 +99,14 @@ fn a_scaffold_compiles_and_verify_says_what_remains() {
     let said = fixture.xtask("verify --bless new-thing");
     said.expect(
         1,
-        &["stub ✓", "solution ✓", "0 instead of at least 3", "Cargo.toml: 2 lines with TODO", "new-thing.md:", "02-second.toml: still the scaffold's"],
+        &[
+            "stub ✓",
+            "solution ✓",
+            "0 instead of at least 3",
+            "Cargo.toml: 2 lines with TODO",
+            "new-thing.md:",
+            "02-second.toml: still the scaffold's",
+        ],
     );
     fixture.xtask("new 02-second/new-thing").expect(2, &["exists already"]);
     fixture.xtask("new 02-other/thing").expect(2, &["chapter 2 is called 02-second"]);

@@ -97,7 +97,7 @@
     box.dataset.status = progress.status;
     box.querySelector('.progress-text').textContent = (words[progress.status] || progress.status)
       + (counted ? ': ' + progress.passed + ' of ' + progress.total + ' tests pass' : '')
-      + (progress.misconception ? '. This is what happens when ' + progress.misconception + '.' : '');
+      + (progress.misconception ? '. Exactly these tests fail when one believes: ' + progress.misconception + '. Is that it?' : '');
     let meter = box.querySelector('meter');
     if (counted && !meter) {
       meter = document.createElement('meter');

@@ -89,7 +89,11 @@ pub(super) fn markdown(report: &Report<'_>) -> String {
             let _ = writeln!(text, "* `{path}` was edited; the version handed out was used instead.");
         }
         if let Some(claim) = &verdict.misconception {
-            let _ = writeln!(text, "\nThis is what happens when one believes: {}.", cell(claim.trim_end_matches('.')));
+            let _ = writeln!(
+                text,
+                "\nExactly these tests fail when one believes: {}. Is that it?",
+                cell(claim.trim_end_matches('.'))
+            );
         }
         if does_not_compile(verdict) {
             let said: String = verdict.errors.iter().map(|error| strip_colours(error)).collect();
