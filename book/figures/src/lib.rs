@@ -33,6 +33,7 @@ figures! {
     "quorum-partial" => quorum_partial, golden ["repair=never", "repair=first"];
     "fencing-token" => fencing_token, golden ["pause=30", "pause=0"];
     "hash-ring" => hash_ring, golden ["nodes=4 vnodes=1 remove=yes", "nodes=4 vnodes=16 remove=yes", "nodes=8 vnodes=32"];
+    "histogram-stall" => histogram_stall, golden ["interval=10 calm=100 stall=100", "interval=10 calm=100 stall=1"];
     "redlock" => redlock, golden ["fault=none", "fault=pause", "fault=jump", "fault=restart"];
     "xfetch" => xfetch, golden ["beta=1 recompute=3 rate=10", "beta=4 recompute=3 rate=10", "beta=1 recompute=3 rate=0.5"];
 }
