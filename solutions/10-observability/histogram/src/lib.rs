@@ -105,7 +105,7 @@ impl Histogram {
         let mut seen = 0;
         let bucket = self.counts.iter().position(|&count| {
             seen += count;
-            count > 0 && seen >= rank
+            seen >= rank
         })?;
         Some(slowest_in(bucket))
     }
