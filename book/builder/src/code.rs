@@ -51,10 +51,14 @@ pub fn block(info: &str, body: &str) -> String {
     format!("<pre class=\"listing {language}\" tabindex=\"0\"><code>{}</code></pre>", coloured(language, &body))
 }
 
-/// Rust code without the lines that rustdoc and mdBook hide: those that begin with `# `.
+/// Code without the indentation that all of it shares, as an excerpt from the middle of a file has; and Rust code without
+/// the lines that rustdoc and mdBook hide: those that begin with `# `.
 fn visible(language: &str, body: &str) -> String {
     let hidden = |line: &&str| language == "rust" && (line.trim_start().starts_with("# ") || line.trim() == "#");
-    body.lines().filter(|line| !hidden(line)).collect::<Vec<_>>().join("\n")
+    let lines: Vec<&str> = body.lines().filter(|line| !hidden(line)).collect();
+    let indented = |line: &&str| line.len() - line.trim_start_matches(' ').len();
+    let shared = lines.iter().filter(|line| !line.trim().is_empty()).map(indented).min().unwrap_or(0);
+    lines.iter().map(|line| line.get(shared..).unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
 fn coloured(language: &str, body: &str) -> String {
@@ -93,6 +97,12 @@ mod tests {
     fn hidden_lines_stay_hidden_and_attributes_do_not() {
         assert_eq!(visible("rust", "# use x;\n#[test]\nfn a() {}\n#\n"), "#[test]\nfn a() {}");
         assert_eq!(visible("bash", "# a comment"), "# a comment");
+    }
+
+    #[test]
+    fn an_excerpt_begins_at_the_margin() {
+        assert_eq!(visible("rust", "    fn a() {\n        b\n\n    }\n"), "fn a() {\n    b\n\n}");
+        assert_eq!(visible("text", "  ╭─╮\n ╱   ╲"), " ╭─╮\n╱   ╲");
     }
 
     #[test]
