@@ -68,9 +68,12 @@ pub struct Ring {
 
 impl Ring {
     /// A ring of `nodes`, on which each node has `virtual_nodes` points; one that is named twice is a member once.
+    ///
+    /// Where the points lie is free, as long as they look random and independent, and every process puts them there.
+    /// Sorts all points once.
     #[must_use]
     pub fn new(virtual_nodes: NonZeroU32, nodes: &[Node]) -> Self {
-        // TODO: in this stage nodes have one point each, in stage 3 they have several.
+        // TODO: in stage 2 one point for each node is enough; in stage 3 each has as many as it should.
         todo!("place {virtual_nodes} points for each of {nodes:?}")
     }
 
@@ -99,6 +102,7 @@ impl Ring {
     }
 
     // ── Stage 3: virtual nodes ──────────────────────────────────────────────────────────────────────────────────────
+    // TODO: go back to `new` and `add`, and give each node all of its points.
 
     /// The fraction of the circle that each node owns, from 0 to 1; together they own all of it.
     ///

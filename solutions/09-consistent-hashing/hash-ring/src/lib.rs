@@ -79,6 +79,9 @@ struct Point {
 
 impl Ring {
     /// A ring of `nodes`, on which each node has `virtual_nodes` points; one that is named twice is a member once.
+    ///
+    /// Where the points lie is free, as long as they look random and independent, and every process puts them there.
+    /// Sorts all points once.
     #[must_use]
     pub fn new(virtual_nodes: NonZeroU32, nodes: &[Node]) -> Self {
         let mut ring = Self { virtual_nodes, nodes: BTreeSet::new(), points: Vec::new() };

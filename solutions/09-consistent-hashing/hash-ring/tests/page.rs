@@ -16,6 +16,65 @@ fn the_given_hash_is_xxh64() {
     assert_eq!(hash64(b"0123", 0x1234_5678_90ab_cdef), 0xe19f_ff02_27e3_b861);
 }
 
+/// The first copy of a node and the key of the same name have the same hash: the key lies *at* the point.
+#[test]
+fn a_key_at_a_point_belongs_to_it() {
+    let nodes = cluster(0, 10);
+    let ring = Ring::new(NonZeroU32::new(1).unwrap(), &nodes);
+    for node in &nodes {
+        assert_eq!(ring.owner(node.name()), Some(node), "clockwise from a position includes the position");
+    }
+}
+
+/// The database before the match, and a second after ten to eight.
+#[test]
+fn nine_caches_and_a_tenth() {
+    let stays = (0..90).filter(|hash| hash % 9 == hash % 10).count();
+    assert_eq!(stays, 9, "of each 90 hashes");
+    assert_eq!(200_000 * 5 / 100, 10_000, "5 % of the reads miss");
+    assert_eq!(200_000.0 * (1.0 - 0.95 * stays as f64 / 90.0), 181_000.0, "a hit needs a key that stayed");
+}
+
+/// H(N) for N nodes with one point each: 1/N + 1/2N + … + 1/N² of the ring, in multiples of 1/N.
+#[test]
+fn the_busiest_of_ten_single_points_has_2_93_times_its_share() {
+    let harmonic: f64 = (1..=10).map(|i| 1.0 / f64::from(i)).sum();
+    assert_eq!(format!("{harmonic:.2}"), "2.93");
+    let rings = 20_000;
+    let mean = (0..rings)
+        .map(|seed| {
+            let nodes = cluster(seed, 10);
+            let ring = Ring::new(NonZeroU32::new(1).unwrap(), &nodes);
+            peak(&ring.shares().into_values().collect::<Vec<_>>())
+        })
+        .sum::<f64>()
+        / f64::from(rings);
+    assert!((mean - harmonic).abs() < 0.05, "measured {mean:.3}");
+}
+
+/// A newcomer's single arc, on a ring of four other points: P(share > x) = (1 − x)⁴.
+#[test]
+fn a_single_newcomer_to_four_takes_between_1_3_and_53_percent_in_nine_rings_of_ten() {
+    let quantile = |p: f64| 1.0 - (1.0 - p).powf(1.0 / 4.0);
+    assert_eq!(format!("{:.3} {:.2}", quantile(0.05), quantile(0.95)), "0.013 0.53");
+    let in_between = (0..10_000)
+        .filter(|&seed| {
+            let nodes = cluster(seed, 5);
+            let ring = Ring::new(NonZeroU32::new(1).unwrap(), &nodes);
+            (quantile(0.05)..quantile(0.95)).contains(&ring.shares()[&nodes[4]])
+        })
+        .count();
+    assert!((8_800..9_200).contains(&in_between), "measured {in_between} of 10000");
+}
+
+/// √((N−1)/(N·V+1)) for the numbers of points that the page names.
+#[test]
+fn the_formula_gives_these_numbers() {
+    let cv = |points: f64| (9.0 / (10.0 * points + 1.0)).sqrt();
+    let shown = [1.0, 10.0, 16.0, 100.0, 200.0, 400.0, 1000.0].map(|points| format!("{:.4}", cv(points)));
+    assert_eq!(shown, ["0.9045", "0.2985", "0.2364", "0.0948", "0.0671", "0.0474", "0.0300"]);
+}
+
 #[test]
 fn one_more_node_moves_these_fractions_of_20000_keys() {
     let keys: Vec<_> = (0..20_000).map(|i| format!("user:{i}")).collect();
