@@ -24,7 +24,8 @@ impl Draw {
         (u > 0.0 && u <= 1.0).then_some(Self(u))
     }
 
-    /// The draw that 64 random bits stand for. Each of 2⁵³ draws, evenly spaced up to 1, is as likely as any other.
+    /// The draw that 64 random bits stand for: one of 2⁻⁵³, 2·2⁻⁵³, 3·2⁻⁵³, … 1, each as likely as any other. Which bits stand for
+    /// which is free.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         const DRAWS: u64 = 1 << f64::MANTISSA_DIGITS;
@@ -39,12 +40,12 @@ impl Draw {
 }
 // ANCHOR_END: draw
 
-/// How eager readers are. 1 is what the paper recommends, 0 is a plain time to live.
+/// How eager readers are. 1 is the usual choice, 0 is a plain time to live.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Beta(f64);
 
 impl Beta {
-    /// The usual choice.
+    /// Readers begin as early as a computation takes, times what they draw.
     pub const ONE: Self = Self(1.0);
 
     /// `beta` as an eagerness; nothing unless it is finite and not negative.
@@ -68,7 +69,7 @@ impl Beta {
 pub fn is_due(now: Time, expiry: Time, recompute: Millis, beta: Beta, draw: Draw) -> bool {
     // ln U is negative or 0: the reader behaves as if it were that much later.
     let head_start = -(recompute.0 as f64 * beta.0 * draw.0.ln());
-    now.0 as f64 + head_start >= expiry.0 as f64
+    now >= expiry || now.0 as f64 + head_start >= expiry.0 as f64
 }
 // ANCHOR_END: rule
 
@@ -135,7 +136,9 @@ impl<V> Cache<V> {
 
     /// Keeps a `value` whose computation `began` then and ended `now`, for one time to live from now on.
     ///
-    /// Returns `false` and changes nothing if the value that it has was begun later: that one knows more.
+    /// Returns `false` and changes nothing if the value that it has, expired or not, was begun later: that one knows more. Of two
+    /// begun at the same moment it keeps the one stored last. The two times compile in either order: exchanged, they give a Δ of 0,
+    /// and nobody ever comes early.
     pub fn store(&mut self, key: &str, value: V, began: Time, now: Time) -> bool {
         if self.entries.get(key).is_some_and(|entry| entry.began > began) {
             return false;
@@ -154,7 +157,7 @@ impl<V> Cache<V> {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Stage 3: the forecast
+// Stage 3: the herd, and how to forecast it
 // ---------------------------------------------------------------------------------------------------------------------
 
 /// How often something happens, on average.
@@ -180,13 +183,14 @@ pub fn early_chance(rate: PerSecond, recompute: Millis, beta: Beta) -> f64 {
 
 /// How many milliseconds before expiry the first volunteer comes, on average: βΔ·(ln L + γ).
 ///
-/// Below L = 5 this is not accurate: it leaves out a term that then is more than 0.1 % of βΔ.
+/// Below L = 5 this is not accurate: it leaves out a term that then is more than 0.1 % of βΔ. Below L = e^(−γ) = 0.56 it is negative,
+/// for readers who never come it is −∞.
 #[must_use]
 pub fn mean_lead_ms(rate: PerSecond, recompute: Millis, beta: Beta) -> f64 {
     beta.0 * recompute.0 as f64 * (pressure(rate, recompute, beta).ln() + EULER_GAMMA)
 }
 
-/// How many readers recompute a value at once, on average, the first volunteer included: e^(1/β).
+/// How many readers recompute a value at once, on average, the first volunteer included, until its value is stored: e^(1/β).
 ///
 /// While the first computes, others still toss their coins. Holds if L is much greater than e^(1/β); infinite for β = 0.
 #[must_use]
@@ -197,7 +201,7 @@ pub fn mean_herd(beta: Beta) -> f64 {
 /// The least β with which more than `most` readers recompute a value at once in at most a share `share` of the refreshes.
 ///
 /// The size of a herd is geometric: more than k come with a chance of (1 − e^(−1/β))^k. Nothing unless `most` is positive
-/// and 0 < `share` < 1.
+/// and 0 < `share` < 1. A `share` may be as small as you like.
 #[must_use]
 pub fn beta_for(most: u32, share: f64) -> Option<Beta> {
     if most == 0 || !(share > 0.0 && share < 1.0) {
