@@ -21,7 +21,7 @@ pub fn clock_drift(ttl: Millis) -> Millis {
     todo!("by how much two clocks may differ at the end of {ttl}")
 }
 
-/// How long a lock may be trusted, from now on, when `elapsed` has passed since just before the first request for it:
+/// How long a lock may be trusted, from now on, when `elapsed` has passed since just before the attempt's first request:
 /// `MIN_VALIDITY = TTL − elapsed − CLOCK_DRIFT`. `None` if nothing is left.
 #[must_use]
 pub fn min_validity(ttl: Millis, elapsed: Millis) -> Option<Millis> {
@@ -127,7 +127,8 @@ pub enum Reply {
 #[derive(Clone, Debug)]
 pub struct Client {
     rng: Rng,
-    /// The attempt that answers are accepted for; it grows with every attempt.
+    /// The attempt that answers are accepted for. It grows with every attempt, and when one fails: what then is still under way
+    /// belongs to none.
     round: Round,
     attempt: Option<Attempt>,
     lease: Option<Lease>,
@@ -157,7 +158,7 @@ pub struct Attempt {
     pub began: Time,
     /// The masters that did what was asked.
     pub yes: BTreeSet<NodeId>,
-    /// The masters that did not.
+    /// The masters that did not. One can be in both: it refuses the second copy of a request whose first copy it did.
     pub no: BTreeSet<NodeId>,
 }
 
@@ -172,7 +173,8 @@ pub enum Goal {
 
 // TODO: `acquire` and `extend` begin an attempt: note the time, set the timer, ask all masters. `answer` ends it when the
 // masters heard decide it; `patience_ends` when they do not come. Ask yourself of every answer: which attempt is it for?
-// And of every way to fail: where may a key have been left behind?
+// And of every way to fail: where may a key have been left behind? With `use kit::rand::RngExt as _;`, `self.rng.random()` draws a
+// number, and `self.rng.random_range(50..=200)` one of those.
 impl Client {
     /// A client that holds nothing. All its random choices follow from `seed`.
     #[must_use]
@@ -194,11 +196,12 @@ impl Client {
         todo!("{call} at {now}: {:?}, {:?}; draw from {:?}", self.attempt, self.lease, self.rng)
     }
 
-    /// Begins to keep the lock for another while. [`Reply::Lost`] at once if it is not held any more; [`Reply::Busy`] while
-    /// anything is under way.
+    /// Begins to keep the lock for another while. [`Reply::Busy`] at once while anything is under way; else [`Reply::Lost`] at
+    /// once if it is not held any more.
     ///
     /// Asks every master to extend the key. Answered [`Reply::Held`] as an acquisition is, with the validity counted from
-    /// this request; or [`Reply::Lost`], after one attempt.
+    /// this request; or [`Reply::Lost`], after one attempt, and also if the lock ended before a majority had answered. Until
+    /// then the lock ends when it would have ended.
     pub fn extend(&mut self, call: CallId, now: Time) -> Vec<Output<Party>> {
         todo!("{call} at {now}: {:?}, {:?}", self.attempt, self.lease)
     }
@@ -241,9 +244,10 @@ pub const fn fault(at: u64, fault: Fault) -> Step<Request> {
     Step { at: Time(at), what: Do::Fault(fault) }
 }
 
-/// A run in which a write reaches the store although its writer's lock ended before and the other client has written since.
+/// A run in which a write reaches the store although its writer's validity had run out and the other client has written since.
 ///
-/// Each message takes 5 ms. Allowed: calls of [`ALICE`] and [`BOB`], and **one** [`Fault::Pause`] of one of them.
+/// Each message takes 5 ms. Allowed: calls of [`ALICE`] and [`BOB`], and **one** [`Fault::Pause`] of one of them. A release does
+/// not count: the lock must run out by itself.
 #[must_use]
 pub fn late_write() -> Vec<Step<Request>> {
     todo!("use call(at, who, request) and fault(at, Fault::Pause {{ .. }})")
@@ -266,11 +270,12 @@ pub fn forgetful_restart() -> Vec<Step<Request>> {
     todo!("which master do the two majorities share?")
 }
 
-/// How long a master that restarts must stay silent, by its own clock, so that it cannot break a promise that it forgot:
-/// long enough whatever it held, and less than twice `max_ttl`, the longest that any client asks for.
+/// How long a master that restarts must stay silent, so that it cannot break a promise that it forgot: long enough whatever it
+/// held, and less than twice `max_ttl`, the longest that any client asks for. The clock that counts this is the one that would
+/// have counted the key.
 #[must_use]
 pub fn quarantine(max_ttl: Millis) -> Millis {
-    todo!("how long can a promise that it forgot still matter? {max_ttl} was the longest")
+    todo!("for how long can a forgotten promise matter, if {max_ttl} was the longest?")
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ pub fn clock_drift(ttl: Millis) -> Millis {
     Millis(ttl.0 / 100 + 2)
 }
 
-/// How long a lock may be trusted, from now on, when `elapsed` has passed since just before the first request for it:
+/// How long a lock may be trusted, from now on, when `elapsed` has passed since just before the attempt's first request:
 /// `MIN_VALIDITY = TTL − elapsed − CLOCK_DRIFT`. `None` if nothing is left.
 #[must_use]
 pub fn min_validity(ttl: Millis, elapsed: Millis) -> Option<Millis> {
@@ -131,7 +131,8 @@ pub enum Reply {
 #[derive(Clone, Debug)]
 pub struct Client {
     rng: Rng,
-    /// The attempt that answers are accepted for; it grows with every attempt.
+    /// The attempt that answers are accepted for. It grows with every attempt, and when one fails: what then is still under way
+    /// belongs to none.
     round: Round,
     attempt: Option<Attempt>,
     lease: Option<Lease>,
@@ -161,7 +162,7 @@ pub struct Attempt {
     pub began: Time,
     /// The masters that did what was asked.
     pub yes: BTreeSet<NodeId>,
-    /// The masters that did not.
+    /// The masters that did not. One can be in both: it refuses the second copy of a request whose first copy it did.
     pub no: BTreeSet<NodeId>,
 }
 
@@ -200,11 +201,12 @@ impl Client {
         self.begin(call, Goal::Acquire, TRIES, now)
     }
 
-    /// Begins to keep the lock for another while. [`Reply::Lost`] at once if it is not held any more; [`Reply::Busy`] while
-    /// anything is under way.
+    /// Begins to keep the lock for another while. [`Reply::Busy`] at once while anything is under way; else [`Reply::Lost`] at
+    /// once if it is not held any more.
     ///
     /// Asks every master to extend the key. Answered [`Reply::Held`] as an acquisition is, with the validity counted from
-    /// this request; or [`Reply::Lost`], after one attempt.
+    /// this request; or [`Reply::Lost`], after one attempt, and also if the lock ended before a majority had answered. Until
+    /// then the lock ends when it would have ended.
     pub fn extend(&mut self, call: CallId, now: Time) -> Vec<Output<Party>> {
         if self.attempt.is_some() {
             return vec![Output::Reply { call, reply: Reply::Busy }];
@@ -239,8 +241,10 @@ impl Client {
             attempt.no.insert(from);
         }
         if attempt.yes.len() >= majority(MASTERS) {
-            let (call, value) = (attempt.call, attempt.value);
-            let Some(validity) = min_validity(TTL, now.since(attempt.began)) else { return self.fail() };
+            let Attempt { call, goal, value, began, .. } = *attempt;
+            let gap = goal == Goal::Extend && !self.holds(now); // for a while nobody was sure of the lock
+            let validity = min_validity(TTL, now.since(began)).filter(|_| !gap);
+            let Some(validity) = validity else { return self.fail() };
             self.attempt = None;
             self.lease = Some(Lease { value, until: now + validity });
             return vec![
@@ -327,9 +331,10 @@ pub const fn fault(at: u64, fault: Fault) -> Step<Request> {
     Step { at: Time(at), what: Do::Fault(fault) }
 }
 
-/// A run in which a write reaches the store although its writer's lock ended before and the other client has written since.
+/// A run in which a write reaches the store although its writer's validity had run out and the other client has written since.
 ///
-/// Each message takes 5 ms. Allowed: calls of [`ALICE`] and [`BOB`], and **one** [`Fault::Pause`] of one of them.
+/// Each message takes 5 ms. Allowed: calls of [`ALICE`] and [`BOB`], and **one** [`Fault::Pause`] of one of them. A release does
+/// not count: the lock must run out by itself.
 // ANCHOR: late_write
 #[must_use]
 pub fn late_write() -> Vec<Step<Request>> {
@@ -377,11 +382,12 @@ pub fn forgetful_restart() -> Vec<Step<Request>> {
     ]
 }
 
-/// How long a master that restarts must stay silent, by its own clock, so that it cannot break a promise that it forgot:
-/// long enough whatever it held, and less than twice `max_ttl`, the longest that any client asks for.
+/// How long a master that restarts must stay silent, so that it cannot break a promise that it forgot: long enough whatever it
+/// held, and less than twice `max_ttl`, the longest that any client asks for. The clock that counts this is the one that would
+/// have counted the key.
 #[must_use]
 pub fn quarantine(max_ttl: Millis) -> Millis {
-    Millis(max_ttl.0 + clock_drift(max_ttl).0)
+    max_ttl
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
