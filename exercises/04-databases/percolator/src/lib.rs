@@ -49,9 +49,9 @@ pub struct Lock {
 /// Why a row cannot be locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Conflict {
-    /// Another transaction holds it.
+    /// It is locked, by whomever: nobody locks a row twice.
     Locked(Lock),
-    /// Another transaction changed it after this one began, and committed then.
+    /// It was changed after this transaction began, and committed then. After several commits, any of them will do.
     Written(Ts),
 }
 
@@ -78,7 +78,7 @@ impl Row {
     /// Takes the row's lock, and writes `value` where nobody sees it yet.
     ///
     /// # Errors
-    /// [`Conflict`] if the row is locked, or was committed to after `lock.start`; nothing is then changed.
+    /// [`Conflict`] if the row is locked, or was committed to after `lock.start` (if both, either); nothing is then changed.
     pub fn prewrite(&mut self, lock: Lock, value: Value) -> Result<(), Conflict> {
         todo!("lock {self:?} with {lock:?} and write {value}")
     }
@@ -110,9 +110,10 @@ impl Row {
 pub trait Remote {
     /// The next moment.
     fn timestamp(&mut self) -> Ts;
-    /// One row, for one of [`Row`]'s methods.
+    /// One row, for **one** of [`Row`]'s methods: the network does not bring it to you.
     fn row(&mut self, key: Key) -> &mut Row;
-    /// Whether the lock's client has not been heard of for so long that it is presumed dead. It may be alive. Not a call.
+    /// Whether the client of the lock in the way has not been heard of for so long that it is presumed dead. It may be
+    /// alive. Not a call; needed in [`Phase::Settle`].
     fn presumed_dead(&self, lock: Lock) -> bool;
 }
 
@@ -257,6 +258,7 @@ impl Transaction {
     /// Who has to wait for a lock goes back to reading, and meets it again. After [`Phase::Done`] nothing happens.
     // TODO: one arm for each phase. Where does a crash leave the rows, and who finds them? In which order must rows be
     // locked and committed, and when exactly is the commit timestamp drawn, so that this never matters?
+    // What it writes is `self.writes()`; until stage 4 that may be the job's writes.
     pub fn step(&mut self, remote: &mut impl Remote) {
         let _ = remote;
         todo!("the next step of {self:?}")
@@ -267,7 +269,8 @@ impl Transaction {
     // -----------------------------------------------------------------------------------------------------------------
 
     /// What it writes, now that it has read: the job's writes, the first being the primary. With
-    /// [`Isolation::PromotedReads`], and if the job writes at all, then also what it only read, as it was.
+    /// [`Isolation::PromotedReads`], and if the job writes at all, then also what it only read, as it was; a row that was
+    /// not there is left out.
     #[must_use]
     pub fn writes(&self) -> Vec<(Key, Value)> {
         todo!("what {self:?} writes")

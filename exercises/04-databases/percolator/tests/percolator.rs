@@ -21,10 +21,19 @@ fn bank() -> Rows {
     BTreeMap::from([("Bob", row(10)), ("Joe", row(2))])
 }
 
+/// The same two, and Cleo with 5: money can reach a row from one side and leave it on the other.
+fn three_accounts() -> Rows {
+    let mut rows = bank();
+    rows.insert("Cleo", row(5));
+    rows
+}
+
 /// The store and the oracle, for one step.
 struct OneCall<'a> {
     rows: &'a mut Rows,
     clock: &'a mut u64,
+    /// The lock that is to be settled, if that is what the step is for.
+    in_the_way: Option<Lock>,
     dead: bool,
     calls: u32,
 }
@@ -46,7 +55,10 @@ impl Remote for OneCall<'_> {
         self.call();
         self.rows.entry(key).or_default()
     }
-    fn presumed_dead(&self, _: Lock) -> bool {
+    fn presumed_dead(&self, lock: Lock) -> bool {
+        if let Some(met) = self.in_the_way {
+            assert!(lock == met, "{met:?} is in the way, and whether the owner of {lock:?} is dead was asked");
+        }
         self.dead
     }
 }
@@ -67,8 +79,10 @@ impl World {
     }
 
     fn step(&mut self, client: usize, dead: bool) {
-        let mut remote = OneCall { rows: &mut self.rows, clock: &mut self.clock, dead, calls: 0 };
-        self.clients[client].0.step(&mut remote);
+        let transaction = &mut self.clients[client].0;
+        let in_the_way = if let Phase::Settle { lock, .. } = transaction.phase { Some(lock) } else { None };
+        let mut remote = OneCall { rows: &mut self.rows, clock: &mut self.clock, in_the_way, dead, calls: 0 };
+        transaction.step(&mut remote);
     }
 
     /// Runs one client to its end, as long as that takes no more than 60 steps.
@@ -133,6 +147,22 @@ mod stage_1_one_row {
         assert_eq!(Row::default().read(Ts(100)), Ok(None), "a row that was never written");
     }
 
+    /// A report that takes an hour reads a row that is written all the time.
+    #[test]
+    fn a_snapshot_stays_however_often_the_row_is_written_afterwards() {
+        let mut row = row(0);
+        for n in 1..=100 {
+            let start = Ts(10 * n);
+            let refused = row.prewrite(Lock { start, primary: "Bob" }, n.cast_signed());
+            assert_eq!(refused, Ok(()), "the {n}th write, begun after the one before was committed");
+            assert!(row.commit(start, Ts(10 * n + 1)), "the {n}th write holds its lock");
+        }
+        for n in 1..=100 {
+            let value = row.read(Ts(10 * n + 5));
+            assert_eq!(value, Ok(Some(n.cast_signed())), "the snapshot after the {n}th of 100 writes");
+        }
+    }
+
     #[test]
     fn data_without_a_commit_is_invisible() {
         let mut row = row(10);
@@ -158,7 +188,7 @@ mod stage_1_one_row {
 
     #[test]
     fn a_locked_row_cannot_be_prewritten() {
-        for start in [6, 8] {
+        for start in [6, 7, 8] {
             let mut row = locked();
             let before = row.clone();
             let refused = row.prewrite(Lock { start: Ts(start), primary: "Joe" }, 99);
@@ -200,6 +230,13 @@ mod stage_1_one_row {
         row.roll_back(Ts(7));
         assert!(!row.commit(Ts(7), Ts(9)), "the lock of @7 was taken away");
         assert_eq!(row, self::row(10), "a rolled back row is as it was");
+        let mut row = locked();
+        assert!(row.commit(Ts(7), Ts(9)));
+        let committed = row.clone();
+        for again in [9, 12] {
+            assert!(!row.commit(Ts(7), Ts(again)), "@7 committed at @9 and let go of its lock; again at @{again}");
+            assert_eq!(row, committed, "what is committed stays as it is");
+        }
     }
 
     #[test]
@@ -220,6 +257,20 @@ mod stage_1_one_row {
         for dead in [false, true] {
             assert_eq!(row.settle(Ts(7), dead), Fate::Committed(Ts(9)), "presumed dead: {dead}");
             assert_eq!(row.settle(Ts(8), dead), Fate::RolledBack, "@8 has neither a lock nor a commit here");
+        }
+        let next = Lock { start: Ts(10), primary: "Bob" };
+        assert_eq!(row.prewrite(next, 1), Ok(()));
+        let held = row.clone();
+        assert_eq!(row.settle(Ts(8), true), Fate::RolledBack, "the lock here is that of @10, not of @8");
+        assert_eq!(row, held, "@8 is presumed dead; the lock of @10 stays");
+        assert!(row.commit(Ts(10), Ts(11)));
+        for (start, commit) in [(7, 9), (10, 11)] {
+            let fate = row.settle(Ts(start), true);
+            assert_eq!(
+                fate,
+                Fate::Committed(Ts(commit)),
+                "@{start}, in a row with commits at @9 (by @7) and @11 (by @10)"
+            );
         }
     }
 
@@ -269,6 +320,9 @@ mod stage_2_one_transaction {
         for (key, value) in [("Bob", 3), ("Joe", 9)] {
             assert_eq!(world.rows[key].read(Ts(8)), Ok(Some(value)), "{key} from @8 on");
         }
+        let done = world.clone();
+        (0..3).for_each(|_| world.step(0, false));
+        assert_eq!(world, done, "who is done does nothing more");
     }
 
     #[test]
@@ -304,6 +358,20 @@ mod stage_2_one_transaction {
             seen_both[usize::from(decided)] = true;
         }
         assert_eq!(seen_both, [true, true]);
+    }
+
+    /// Ann crashed when only Bob's row was committed. Ben pays from it, so the row has a newer write when Joe is looked at.
+    #[test]
+    fn a_transfer_is_finished_even_if_its_primary_row_was_written_again() {
+        let to_cleo = Job::Transfer { from: "Bob", to: "Cleo", amount: 1 };
+        let jobs = [SEVEN_DOLLARS, to_cleo].map(|job| (job, Isolation::Snapshot));
+        let mut world = World::new(three_accounts(), &jobs);
+        (0..7).for_each(|_| world.step(0, false)); // commits Bob @8
+        assert_eq!(world.finish(1, false), Some(Outcome::Committed(Ts(10))), "nothing is in Ben's way");
+        let now = world.snapshot(Ts(20), "Bob", "Joe");
+        assert_eq!(now, Ok([2, 9]), "Bob and Joe, when Joe got 7 from Bob and then Cleo 1");
+        let between = world.snapshot(Ts(9), "Bob", "Joe");
+        assert_eq!(between, Ok([3, 9]), "Bob and Joe in the snapshot @9, between the two transfers");
     }
 
     /// One row must not show the transfer before the other: the secondary becomes visible when the primary did.
@@ -361,17 +429,20 @@ mod stage_2_one_transaction {
         assert_eq!(seen(&world), (10, 2), "a snapshot from before the transfer, read halfway before it");
     }
 
+    /// Ben pays from the row that Ann pays from, or into the row that she pays into.
     #[test]
     fn of_two_that_overlap_the_second_to_write_aborts() {
-        let jobs = [SEVEN_DOLLARS, Job::Transfer { from: "Bob", to: "Joe", amount: 3 }];
-        let mut world = World::new(bank(), &jobs.map(|job| (job, Isolation::Snapshot)));
-        (0..3).for_each(|_| world.step(1, false)); // Ben begins @7 and reads
-        assert_eq!(world.finish(0, false), Some(Outcome::Committed(Ts(9))));
-        assert_eq!(
-            world.finish(1, false),
-            Some(Outcome::Conflict(Conflict::Written(Ts(9)))),
-            "Ben read 10, and Bob has 3"
-        );
+        for from in ["Bob", "Cleo"] {
+            let jobs = [SEVEN_DOLLARS, Job::Transfer { from, to: "Joe", amount: 3 }];
+            let mut world = World::new(three_accounts(), &jobs.map(|job| (job, Isolation::Snapshot)));
+            (0..3).for_each(|_| world.step(1, false)); // Ben begins @7 and reads
+            assert_eq!(world.finish(0, false), Some(Outcome::Committed(Ts(9))));
+            assert_eq!(
+                world.finish(1, false),
+                Some(Outcome::Conflict(Conflict::Written(Ts(9)))),
+                "Ben moves 3 from {from} to Joe, of whom he read that he has 2, and Joe has 9"
+            );
+        }
     }
 }
 
@@ -406,7 +477,8 @@ impl Model for Clients {
                 continue;
             }
             actions.push(Action::Step(client));
-            if matches!(transaction.phase, Phase::Settle { .. }) {
+            // Wherever a lock can be met, although only the primary row may act on such a guess.
+            if matches!(transaction.phase, Phase::Settle { .. } | Phase::Prewrite { .. }) {
                 actions.push(Action::PresumeDead(client));
             }
             if world.crashes_left > 0 {
@@ -454,7 +526,7 @@ fn search(rows: Rows, jobs: &[(Job, Isolation)], crashes: usize) -> Search<Clien
             }
             Ok(())
         })
-        .always("of two that overlap and write the same row, one aborts", |world| {
+        .always("of two that overlap and write the same row, at most one commits", |world| {
             let committed: Vec<_> = world
                 .outcomes()
                 .filter_map(|(transaction, outcome)| match outcome {
@@ -477,17 +549,22 @@ fn search(rows: Rows, jobs: &[(Job, Isolation)], crashes: usize) -> Search<Clien
 }
 
 /// What the bank promises, whatever its clients do.
-fn bank_search(jobs: &[Job], crashes: usize) -> Search<Clients> {
+fn bank_search(rows: Rows, jobs: &[Job], crashes: usize) -> Search<Clients> {
     let jobs: Vec<_> = jobs.iter().map(|job| (*job, Isolation::Snapshot)).collect();
-    search(bank(), &jobs, crashes)
-        .always("every snapshot has 12 dollars in it", |world| {
+    let everything = if rows.contains_key("Cleo") { 17 } else { 12 };
+    search(rows, &jobs, crashes)
+        .always("every snapshot has all the dollars in it", move |world| {
             for at in 6..=world.clock + 1 {
                 let [bob, joe] = world.snapshot(Ts(at), "Bob", "Joe")?;
-                if bob + joe != 12 {
-                    return Err(format!(
-                        "Bob has {bob} and Joe has {joe} in the snapshot @{at}: {} dollars",
-                        bob + joe
-                    ));
+                let mut sum = bob + joe;
+                let mut who = format!("Bob has {bob} and Joe has {joe}");
+                if everything == 17 {
+                    let [cleo, _] = world.snapshot(Ts(at), "Cleo", "Bob")?;
+                    sum += cleo;
+                    who += &format!(" and Cleo has {cleo}");
+                }
+                if sum != everything {
+                    return Err(format!("{who} in the snapshot @{at}: {sum} dollars, and there are {everything}"));
                 }
             }
             Ok(())
@@ -497,8 +574,8 @@ fn bank_search(jobs: &[Job], crashes: usize) -> Search<Clients> {
             // Bob's balance after those that must be there, and with any of those that may.
             let mut possible = vec![10];
             for (transaction, _) in &world.clients {
-                let Job::Transfer { from, amount, .. } = transaction.job else { continue };
-                let change = if from == "Bob" { -amount } else { amount };
+                let Job::Transfer { from, to, amount } = transaction.job else { continue };
+                let change = amount * (Value::from(to == "Bob") - Value::from(from == "Bob"));
                 let done: Vec<_> = possible.iter().map(|bob| bob + change).collect();
                 match transaction.phase {
                     Phase::Done(Outcome::Committed(_)) => possible = done,
@@ -605,7 +682,7 @@ mod stage_3_everybody_at_once {
     /// One transfer, one reader, and a crash at any moment.
     #[test]
     fn a_transfer_and_a_reader() {
-        let search = bank_search(&[SEVEN_DOLLARS, Job::Look("Joe", "Bob")], 1)
+        let search = bank_search(bank(), &[SEVEN_DOLLARS, Job::Look("Joe", "Bob")], 1)
             .sometimes("the transfer was seen although its client crashed", |world| {
                 crashed_at(world, |phase| matches!(phase, Phase::Commit { next: 1, .. })) && looked(world, 3)
             })
@@ -622,16 +699,17 @@ mod stage_3_everybody_at_once {
     #[test]
     fn two_transfers_from_one_account() {
         let three = Job::Transfer { from: "Bob", to: "Joe", amount: 3 };
-        let search = bank_search(&[SEVEN_DOLLARS, three], 2)
+        let search = bank_search(bank(), &[SEVEN_DOLLARS, three], 2)
             .sometimes("both transfers were done", |world| {
                 world.outcomes().filter(|(_, outcome)| matches!(outcome, Outcome::Committed(_))).count() == 2
             })
             .sometimes("one came too late", |world| {
                 world.outcomes().any(|(_, outcome)| matches!(outcome, Outcome::Conflict(Conflict::Written(_))))
             })
-            .sometimes("one met the other's lock", |world| {
-                world.outcomes().any(|(_, outcome)| matches!(outcome, Outcome::Conflict(Conflict::Locked(_))))
-            });
+            .sometimes(
+                "one met the other's lock and ended with that conflict (who holds locks must not wait for one)",
+                |world| world.outcomes().any(|(_, outcome)| matches!(outcome, Outcome::Conflict(Conflict::Locked(_)))),
+            );
         println!("{} states", demand_nothing(&search));
     }
 
@@ -639,16 +717,35 @@ mod stage_3_everybody_at_once {
     #[test]
     fn two_transfers_that_cross() {
         let back = Job::Transfer { from: "Joe", to: "Bob", amount: 1 };
-        let search = bank_search(&[SEVEN_DOLLARS, back], 2).sometimes("both transfers were done", |world| {
+        let search = bank_search(bank(), &[SEVEN_DOLLARS, back], 2).sometimes("both transfers were done", |world| {
             world.outcomes().filter(|(_, outcome)| matches!(outcome, Outcome::Committed(_))).count() == 2
         });
+        println!("{} states", demand_nothing(&search));
+    }
+
+    /// What Cleo pays in, Ann's transfer pays out: Bob's row is the primary of one and a secondary of the other, and the
+    /// rows beside it are different ones.
+    #[test]
+    fn two_transfers_that_meet_in_one_account() {
+        let from_cleo = Job::Transfer { from: "Cleo", to: "Bob", amount: 1 };
+        let search = bank_search(three_accounts(), &[SEVEN_DOLLARS, from_cleo], 1)
+            .sometimes(
+                "a client crashed in the middle of its commit, and the other one wrote the same row later",
+                |world| {
+                    crashed_at(world, |phase| matches!(phase, Phase::Commit { next: 1, .. }))
+                        && world.outcomes().any(|(_, outcome)| matches!(outcome, Outcome::Committed(_)))
+                },
+            )
+            .sometimes("one came too late", |world| {
+                world.outcomes().any(|(_, outcome)| matches!(outcome, Outcome::Conflict(Conflict::Written(_))))
+            });
         println!("{} states", demand_nothing(&search));
     }
 
     #[test]
     fn two_transfers_and_a_reader() {
         let back = Job::Transfer { from: "Joe", to: "Bob", amount: 1 };
-        let search = bank_search(&[SEVEN_DOLLARS, back, Job::Look("Joe", "Bob")], 1)
+        let search = bank_search(bank(), &[SEVEN_DOLLARS, back, Job::Look("Joe", "Bob")], 1)
             .sometimes("the reader saw the first transfer without the second", |world| looked(world, 3));
         println!("{} states", demand_nothing(&search));
     }
@@ -665,6 +762,15 @@ mod stage_4_write_skew {
             .always("somebody is on call", |world| match world.snapshot(Ts(world.clock + 1), "Alice", "Bob")? {
                 [0, 0] => Err("Alice went because Bob is there, and Bob went because Alice is there".to_owned()),
                 _ => Ok(()),
+            })
+            .always("who was told that she left is not on call", |world| {
+                for (transaction, outcome) in world.outcomes() {
+                    let (Outcome::Committed(at), [me, other]) = (outcome, transaction.job.reads()) else { continue };
+                    if world.snapshot(Ts(world.clock + 1), me, other)?[0] != 0 {
+                        return Err(format!("{me} left {at}, and somebody put {me} back"));
+                    }
+                }
+                Ok(())
             })
             .sometimes("one of them went", |world| {
                 world.outcomes().any(|(_, outcome)| matches!(outcome, Outcome::Committed(_)))
@@ -701,6 +807,9 @@ mod stage_4_write_skew {
         assert_eq!(leave.writes(), [("Alice", 0), ("Bob", 1)], "what the job writes comes first: it is the primary");
         leave.isolation = Isolation::Snapshot;
         assert_eq!(leave.writes(), [("Alice", 0)], "a snapshot writes what the job writes");
+        let mut pay = Transaction::new(SEVEN_DOLLARS, Isolation::PromotedReads);
+        pay.read = BTreeMap::from([("Bob", 10), ("Joe", 2)]);
+        assert_eq!(pay.writes(), [("Bob", 3), ("Joe", 9)], "it writes both that it read: nothing was only read");
     }
 
     /// A reader that locks what it reads would abort others, and needs not: it saw one snapshot.

@@ -49,9 +49,9 @@ pub struct Lock {
 /// Why a row cannot be locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Conflict {
-    /// Another transaction holds it.
+    /// It is locked, by whomever: nobody locks a row twice.
     Locked(Lock),
-    /// Another transaction changed it after this one began, and committed then.
+    /// It was changed after this transaction began, and committed then. After several commits, any of them will do.
     Written(Ts),
 }
 
@@ -83,7 +83,7 @@ impl Row {
     /// Takes the row's lock, and writes `value` where nobody sees it yet.
     ///
     /// # Errors
-    /// [`Conflict`] if the row is locked, or was committed to after `lock.start`; nothing is then changed.
+    /// [`Conflict`] if the row is locked, or was committed to after `lock.start` (if both, either); nothing is then changed.
     pub fn prewrite(&mut self, lock: Lock, value: Value) -> Result<(), Conflict> {
         if let Some(other) = self.lock {
             return Err(Conflict::Locked(other));
@@ -139,9 +139,10 @@ impl Row {
 pub trait Remote {
     /// The next moment.
     fn timestamp(&mut self) -> Ts;
-    /// One row, for one of [`Row`]'s methods.
+    /// One row, for **one** of [`Row`]'s methods: the network does not bring it to you.
     fn row(&mut self, key: Key) -> &mut Row;
-    /// Whether the lock's client has not been heard of for so long that it is presumed dead. It may be alive. Not a call.
+    /// Whether the client of the lock in the way has not been heard of for so long that it is presumed dead. It may be
+    /// alive. Not a call; needed in [`Phase::Settle`].
     fn presumed_dead(&self, lock: Lock) -> bool;
 }
 
@@ -361,7 +362,8 @@ impl Transaction {
 
     // ANCHOR: promote
     /// What it writes, now that it has read: the job's writes, the first being the primary. With
-    /// [`Isolation::PromotedReads`], and if the job writes at all, then also what it only read, as it was.
+    /// [`Isolation::PromotedReads`], and if the job writes at all, then also what it only read, as it was; a row that was
+    /// not there is left out.
     #[must_use]
     pub fn writes(&self) -> Vec<(Key, Value)> {
         let mut writes = self.job.writes(&self.read);
