@@ -19,13 +19,13 @@ pub fn hash(key: &[u8]) -> u128 {
 
 /// The bits that keep the rate of false positives at `rate` when `items` keys are inserted, rounded up.
 ///
-/// This is the optimum over all numbers of probes, m = −n·ln p / (ln 2)².
+/// This is the optimum over all numbers of probes, m = −n·ln p / (ln 2)², for some items and a rate between 0 and 1.
 #[must_use]
 pub fn bits_for(items: u64, rate: f64) -> u64 {
     todo!("bits for {items} keys at a rate of {rate}")
 }
 
-/// The number of probes that makes the best of `bits` bits for `items` keys: (m/n)·ln 2, rounded, at least one.
+/// The number of probes that makes the best of `bits` bits for `items` keys: (m/n)·ln 2, rounded to the nearest, at least one.
 #[must_use]
 pub fn hashes_for(bits: u64, items: u64) -> u32 {
     todo!("probes for {items} keys in {bits} bits")
@@ -54,11 +54,15 @@ impl Shape {
     ///
     /// # Errors
     /// [`Unsizable::Empty`] without bits, [`Unsizable::Hashes`] unless `hashes` lies between 1 and [`MAX_HASHES`].
+    ///
+    /// # Panics
+    /// If the bits, rounded up, do not fit a `u64`.
     pub fn new(bits: u64, hashes: u32) -> Result<Self, Unsizable> {
         todo!("a shape of {bits} bits in whole words and {hashes} probes")
     }
 
-    /// The smallest filter that answers a key it has not seen with *perhaps* at about `rate` once it holds `items` keys.
+    /// The smallest filter that answers a key it has not seen with *perhaps* at about `rate` once it holds `items` keys:
+    /// with [`bits_for`] bits and the probes that are best for those, before they are rounded up to words.
     ///
     /// # Errors
     /// [`Unsizable::Empty`] for no items; [`Unsizable::Rate`] if `rate` is not a number between 2⁻⁶⁴ and 1.
@@ -89,8 +93,9 @@ impl Shape {
     /// The bits of the key with this hash: [`hashes`](Self::hashes) different numbers below [`bits`](Self::bits).
     ///
     /// Double hashing (Kirsch and Mitzenmacher 2006): one half of the hash says where to begin, the other how far to
-    /// step. TODO: which steps come round to a bit too early, and what do you know about `bits`?
+    /// step.
     pub fn probes(self, hash: u128) -> impl Iterator<Item = u64> {
+        // TODO: which steps come round to a bit too early, and what do you know about `bits`?
         (0..self.hashes).map(move |i| todo!("the bit that probe {i} of the hash {hash:032x} looks at"))
     }
 }
@@ -176,7 +181,7 @@ pub trait Store {
     /// Reads a row: the slow thing that a guard saves.
     fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
 
-    /// How many rows each instance has written, by instance.
+    /// How often each instance has called `put`, by instance. The same key again counts again.
     fn writes(&self) -> &[u64];
 }
 
@@ -188,12 +193,14 @@ pub struct Guard {
 
 impl Guard {
     /// The guard of instance `me` among `fleet` instances, over a store that is still empty.
+    ///
+    /// Should the store know of more writers than `fleet`, the guard has heard nothing of them.
     #[must_use]
     pub fn new(me: Instance, fleet: usize, shape: Shape) -> Self {
         todo!("the guard of {me:?} of {fleet}, with a filter of {shape:?}")
     }
 
-    /// Writes a row, and remembers its key.
+    /// Writes a row, new or not, and remembers its key.
     pub fn put(&mut self, store: &mut impl Store, key: &[u8], value: &[u8]) {
         todo!("write {key:?} = {value:?} after {:?} writes", store.writes())
     }

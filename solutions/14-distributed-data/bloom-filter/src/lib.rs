@@ -25,13 +25,13 @@ pub fn hash(key: &[u8]) -> u128 {
 // ANCHOR: sizing
 /// The bits that keep the rate of false positives at `rate` when `items` keys are inserted, rounded up.
 ///
-/// This is the optimum over all numbers of probes, m = −n·ln p / (ln 2)².
+/// This is the optimum over all numbers of probes, m = −n·ln p / (ln 2)², for some items and a rate between 0 and 1.
 #[must_use]
 pub fn bits_for(items: u64, rate: f64) -> u64 {
     (items as f64 * -rate.ln() / (LN_2 * LN_2)).ceil() as u64
 }
 
-/// The number of probes that makes the best of `bits` bits for `items` keys: (m/n)·ln 2, rounded, at least one.
+/// The number of probes that makes the best of `bits` bits for `items` keys: (m/n)·ln 2, rounded to the nearest, at least one.
 #[must_use]
 pub fn hashes_for(bits: u64, items: u64) -> u32 {
     ((bits as f64 / items as f64 * LN_2).round() as u32).max(1)
@@ -61,6 +61,9 @@ impl Shape {
     ///
     /// # Errors
     /// [`Unsizable::Empty`] without bits, [`Unsizable::Hashes`] unless `hashes` lies between 1 and [`MAX_HASHES`].
+    ///
+    /// # Panics
+    /// If the bits, rounded up, do not fit a `u64`.
     pub fn new(bits: u64, hashes: u32) -> Result<Self, Unsizable> {
         if bits == 0 {
             return Err(Unsizable::Empty);
@@ -68,10 +71,12 @@ impl Shape {
         if !(1..=MAX_HASHES).contains(&hashes) {
             return Err(Unsizable::Hashes(hashes));
         }
-        Ok(Self { bits: bits.next_multiple_of(64), hashes })
+        let bits = bits.checked_next_multiple_of(64).expect("a filter smaller than the address space");
+        Ok(Self { bits, hashes })
     }
 
-    /// The smallest filter that answers a key it has not seen with *perhaps* at about `rate` once it holds `items` keys.
+    /// The smallest filter that answers a key it has not seen with *perhaps* at about `rate` once it holds `items` keys:
+    /// with [`bits_for`] bits and the probes that are best for those, before they are rounded up to words.
     ///
     /// # Errors
     /// [`Unsizable::Empty`] for no items; [`Unsizable::Rate`] if `rate` is not a number between 2⁻⁶⁴ and 1.
@@ -231,7 +236,7 @@ pub trait Store {
     /// Reads a row: the slow thing that a guard saves.
     fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
 
-    /// How many rows each instance has written, by instance.
+    /// How often each instance has called `put`, by instance. The same key again counts again.
     fn writes(&self) -> &[u64];
 }
 
@@ -250,12 +255,14 @@ pub struct Guard {
 
 impl Guard {
     /// The guard of instance `me` among `fleet` instances, over a store that is still empty.
+    ///
+    /// Should the store know of more writers than `fleet`, the guard has heard nothing of them.
     #[must_use]
     pub fn new(me: Instance, fleet: usize, shape: Shape) -> Self {
         Self { me, filter: BloomFilter::new(shape), heard: vec![0; fleet] }
     }
 
-    /// Writes a row, and remembers its key.
+    /// Writes a row, new or not, and remembers its key.
     pub fn put(&mut self, store: &mut impl Store, key: &[u8], value: &[u8]) {
         self.filter.insert(key);
         store.put(self.me, key, value);
