@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// How often a leader tells the others that it is there. Well below the shortest election timeout.
+/// How often a leader tells the others that it is there, beginning at once. Well below the shortest election timeout.
 pub const HEARTBEAT: Millis = Millis(50);
 
 /// Raft's logical time. Each election begins a new term, and a term has at most one leader.
@@ -39,7 +39,9 @@ pub struct LogEnd {
     pub term: Term,
 }
 
-/// What must survive a crash (Figure 2, "persistent state"; of the log, only its end).
+/// What must survive a crash (Figure 2, "persistent state"; of the log, only its end, which no election changes).
+///
+/// A step that changes none of it writes nothing: a flush takes longer than a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Saved {
     /// The greatest term heard of.
@@ -60,6 +62,9 @@ pub struct RequestVote {
 }
 
 /// What servers say to each other.
+///
+/// Every [`RequestVote`](Self::RequestVote) and every [`Heartbeat`](Self::Heartbeat) is answered, a late one too, with
+/// the term that the answerer is in after it heard the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// Vote for me?
@@ -99,7 +104,11 @@ impl Message {
 /// What a server can be reminded of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timer {
-    /// Nothing was heard of a leader for an election timeout.
+    /// Nobody was worth waiting for during an election timeout.
+    ///
+    /// It runs in followers and candidates. It starts anew, with another draw, at [`Input::Start`], at a heartbeat of the
+    /// server's own term, when the server grants a vote, stands, or ceases to lead. A request that is refused and a
+    /// heartbeat of an earlier term leave it alone.
     Election,
     /// The leader's next heartbeat is due.
     Heartbeat,
@@ -108,7 +117,7 @@ pub enum Timer {
 /// What a server is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Waits to hear of a leader.
+    /// Waits for a leader, or for the candidate that has its vote.
     Follower,
     /// Asks for votes.
     Candidate,
@@ -210,7 +219,7 @@ impl Server {
         self.role
     }
 
-    /// What it would save now.
+    /// What it would save now: during a step it may be ahead of the disk.
     #[must_use]
     pub const fn saved(&self) -> Saved {
         self.saved
