@@ -5,10 +5,10 @@
 use kit::{CallId, Input, Millis, Node, NodeId, Output, Seed, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a proposer waits for answers before it tries again.
+/// How long a proposer waits for an attempt to end before it begins the next, at once.
 pub const PATIENCE: Millis = Millis(100);
 
-/// The longest that a proposer backs off before its first repetition would be twice this.
+/// Before repetition n a refused proposer waits for at most this, doubled n times: see [`backoff`].
 pub const BACKOFF: Millis = Millis(20);
 
 /// What is decided. Any value is one, the empty one too.
@@ -31,7 +31,7 @@ impl Ballot {
     /// A ballot of `proposer` that is greater than `seen`, the greatest that it knows of, its own included.
     #[must_use]
     pub fn above(seen: Option<Self>, proposer: NodeId) -> Self {
-        todo!("a ballot of {proposer} above {seen:?}")
+        todo!("bid above what was seen: {proposer} has seen {seen:?}")
     }
 }
 
@@ -48,11 +48,14 @@ pub struct Accepted {
 /// accepted, if anything. `own` is what it would like to propose.
 #[must_use]
 pub fn choose(promises: &[Option<Accepted>], own: Value) -> Value {
-    todo!("{own:?}, or what one of {promises:?} says?")
+    todo!("propose its own value, or one of those promised? {own:?}, {promises:?}")
 }
 
 /// How long to wait before repetition `attempt`, from 1 on: a time drawn evenly from 1 ms to `BACKOFF` doubled
 /// `attempt` times, but at most six times. It follows from the seed and the attempt alone.
+///
+/// `seed.part(n)` is another seed for each n; `seed.rng()` is a generator, whose `random_range(1..=9)` draws one of nine
+/// (with `use kit::rand::RngExt as _`).
 #[must_use]
 pub fn backoff(seed: Seed, attempt: u32) -> Millis {
     todo!("draw the wait before repetition {attempt} from {seed:?}, at most {BACKOFF} doubled")
@@ -65,7 +68,7 @@ pub fn backoff(seed: Seed, attempt: u32) -> Millis {
 /// What proposers and acceptors say to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// Phase 1, proposer: promise to accept nothing below this.
+    /// Phase 1, proposer: promise to accept nothing below this. (A copy of one that was promised may be refused.)
     Prepare(Ballot),
     /// Acceptor: promised; and that is what I accepted last, if anything.
     Promise(Ballot, Option<Accepted>),
@@ -110,12 +113,14 @@ pub struct Disk {
 pub struct Process {
     id: NodeId,
     nodes: usize,
+    /// The run's, the same on every node. Two nodes that draw from it must not draw the same.
     seed: Seed,
     /// What is on disk. A change of it counts once it is persisted.
     disk: Disk,
-    /// The greatest ballot of anybody that it has heard of.
+    /// What its next ballot must be above: the last that it used, and whatever has refused it. You may let it learn from
+    /// more than that.
     seen: Option<Ballot>,
-    /// What it proposes; a new call replaces it.
+    /// What it proposes. A new call replaces it; the client of the old one is not answered.
     work: Option<Work>,
 }
 
@@ -213,7 +218,7 @@ impl Process {
     /// Hears `Prepare` and `Accept`.
     // TODO: what does it promise, what does it accept, whom does it refuse? And what is on disk when it says so?
     fn accept(&mut self, from: NodeId, message: Message) -> Vec<Output<Self>> {
-        todo!("{message:?} from {from}, with {:?} on disk", self.disk)
+        todo!("promise, accept or refuse: {message:?} from {from}, with {:?} on disk", self.disk)
     }
 }
 
@@ -222,12 +227,15 @@ impl Process {
 // ---------------------------------------------------------------------------------------------------------------------
 
 impl Process {
-    /// Hears everything else. A message to itself is delivered at once.
+    /// Hears everything else. Both questions go to every node, itself included. What it sends to itself is answered at
+    /// once, before what stands behind it in the list: set the timer first, or it overrules what a refusal by itself set.
     // TODO: a call or the timer begins an attempt under a new ballot; a majority of promises leads to phase 2, a majority
     // of acceptances to the answer; a refusal ends the attempt, and the next must outbid it. What if an answer comes
     // twice, or late? Which number may it use after a crash?
     fn propose(&mut self, input: &Input<Self>) -> Vec<Output<Self>> {
         let Self { id, nodes, seed, disk, seen, work } = self;
-        todo!("{input:?} at {id} of {nodes}, seed {seed}, with {disk:?} on disk, having seen {seen:?}, doing {work:?}")
+        todo!(
+            "propose: {input:?} at {id} of {nodes}, {seed}, doing {work:?}, having seen {seen:?}, with {disk:?} on disk"
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! Stage 1: what is chosen stays chosen, in every interleaving. Stage 2: and something is chosen.
 
-use kit::explore::{Action, Search, Stage, World, WorldState};
+use kit::explore::{Action, Found, Search, Stage, World, WorldState};
 use kit::{CallId, Input, Millis, Network, Node, NodeId, Output, Seed, Sim, Sometimes, Time, for_seeds};
 use paxos::{Accepted, BACKOFF, Ballot, Decided, Disk, Message, Process, Propose, Retry, Value, backoff, choose};
 use std::collections::BTreeSet;
@@ -30,12 +30,27 @@ fn sent(out: &[Output<Process>]) -> Vec<(NodeId, Message)> {
     out.iter().filter_map(send).collect()
 }
 
-fn persisted(out: &[Output<Process>]) -> Option<(usize, Disk)> {
-    let disk = |(i, output): (usize, &Output<Process>)| match output {
-        Output::Persist(disk) => Some((i, disk.clone())),
+/// What clients are told.
+fn told(out: &[Output<Process>]) -> Vec<(CallId, Value)> {
+    let reply = |output: &Output<Process>| match output {
+        Output::Reply { call, reply: Decided(value) } => Some((*call, *value)),
         _ => None,
     };
-    out.iter().enumerate().filter_map(disk).next_back()
+    out.iter().filter_map(reply).collect()
+}
+
+/// What is written to disk.
+fn persisted(out: &[Output<Process>]) -> impl DoubleEndedIterator<Item = &Disk> {
+    out.iter().filter_map(|output| match output {
+        Output::Persist(disk) => Some(disk),
+        _ => None,
+    })
+}
+
+/// What is on disk when the first message leaves; without a message, when all is done.
+fn on_disk_first(out: &[Output<Process>]) -> Option<&Disk> {
+    let first = out.iter().position(|output| matches!(output, Output::Send { .. })).unwrap_or(out.len());
+    persisted(&out[..first]).next_back()
 }
 
 /// The ballot that this output prepares, which must be one and the same for all.
@@ -47,6 +62,7 @@ fn prepared(out: &[Output<Process>]) -> Ballot {
             _ => None,
         })
         .collect();
+    assert!(!ballots.is_empty(), "no `Prepare` was sent; a call, and the timer, begin an attempt at once: {out:?}");
     assert_eq!(ballots.len(), 1, "one attempt prepares one ballot: {out:?}");
     *ballots.first().expect("just counted")
 }
@@ -132,7 +148,15 @@ fn judged(world: World<Process>) -> Search<World<Process>> {
 
 /// Searches everything, and says how much that was: `cargo test -- --nocapture`.
 fn prove(search: &Search<World<Process>>) {
-    println!("{} states", search.assert());
+    let outcome = search.run();
+    println!("{} states", outcome.states);
+    assert!(
+        !matches!(outcome.found, Found::Inconclusive(_)),
+        "nothing wrong was found, but your nodes can be in more than {} states, too many to look at all: does a node keep \
+         something that no decision rests on, or begin attempts that nobody asked for?",
+        outcome.states
+    );
+    search.demand_nothing(outcome);
 }
 
 fn is_decided(state: &WorldState<Process>, wanted: Value) -> bool {
@@ -179,8 +203,19 @@ mod stage_1_agreement {
         assert_eq!(choose(&[None, None], "own"), "own", "nothing can be decided yet, so it is free");
         assert_eq!(choose(&[None, has(1, "x")], "own"), "x", "it may be decided; nobody who promised can tell");
         assert_eq!(choose(&[None, has(1, "")], "own"), "", "the empty value is a value");
-        let tie = [Some(Accepted { ballot: ballot(2, Q), value: "q" }), has(2, "p")];
-        assert_eq!(choose(&tie, "own"), "q", "in one round the proposer decides the order");
+        for place in 0..3 {
+            let mut promises = [None; 3];
+            promises[place] = has(1, "v");
+            assert_eq!(choose(&promises, "own"), "v", "one of three has accepted something: {promises:?}");
+        }
+        assert_eq!(
+            choose(&[has(1, "z"), None, has(1, "z"), has(2, "w")], "own"),
+            "w",
+            "the last has the highest number"
+        );
+        let (p, q) = (has(2, "p"), Some(Accepted { ballot: ballot(2, Q), value: "a" }));
+        assert_eq!(choose(&[q, p], "own"), "a", "in one round the proposer decides the order");
+        assert_eq!(choose(&[p, q], "own"), "a", "in one round the proposer decides the order");
     }
 
     #[test]
@@ -210,19 +245,41 @@ mod stage_1_agreement {
         assert_eq!(sent(&out), [(P, refused)], "it has accepted under 5.n1");
     }
 
+    /// What equals the promise is what was promised; what is above it needs no promise first. Where a network doubles, an
+    /// answer can be lost and its question come again.
+    #[test]
+    fn an_acceptor_accepts_whatever_is_not_below_its_promise() {
+        let mut acceptor = Process::new(C, 3, Seed(1), None);
+        let promised = ballot(2, Q);
+        hear(&mut acceptor, Q, Message::Prepare(promised));
+        for _ in 0..2 {
+            let out = hear(&mut acceptor, Q, Message::Accept(promised, "y"));
+            assert_eq!(sent(&out), [(Q, Message::Accepted(promised))], "it has promised 2.n1");
+        }
+        let above = ballot(3, P);
+        let out = hear(&mut acceptor, P, Message::Accept(above, "y"));
+        assert_eq!(sent(&out), [(P, Message::Accepted(above))], "it has promised 2.n1, which is lower than 3.n0");
+    }
+
     #[test]
     fn whatever_an_acceptor_says_is_on_disk_first() {
         let mut acceptor = Process::new(C, 3, Seed(1), None);
+        let mut has = None;
         for message in [Message::Prepare(ballot(2, Q)), Message::Accept(ballot(2, Q), "y")] {
             let out = hear(&mut acceptor, Q, message);
-            let (disk, saved) = persisted(&out).unwrap_or_else(|| panic!("{message:?}: nothing is persisted: {out:?}"));
-            let reply = out.iter().position(|output| matches!(output, Output::Send { .. }));
-            assert!(reply.is_some_and(|reply| disk < reply), "{message:?}: the answer leaves before the disk: {out:?}");
-            assert_eq!(
-                Process::new(C, 3, Seed(1), Some(saved)),
-                acceptor,
-                "after {message:?} a restart loses something"
-            );
+            assert!(!sent(&out).is_empty(), "{message:?} is answered");
+            let disk = on_disk_first(&out);
+            let disk = disk.unwrap_or_else(|| panic!("{message:?}: the answer leaves, nothing is on disk: {out:?}"));
+            if matches!(message, Message::Accept(..)) {
+                has = Some(Accepted { ballot: ballot(2, Q), value: "y" });
+            }
+            let mut restarted = Process::new(C, 3, Seed(1), Some(disk.clone()));
+            let out = hear(&mut restarted, P, Message::Accept(ballot(1, P), "x"));
+            let refused = Message::Refused { ballot: ballot(1, P), promised: ballot(2, Q) };
+            assert_eq!(sent(&out), [(P, refused)], "it answered {message:?}, crashed, and hears of 1.n0");
+            let out = hear(&mut restarted, P, Message::Prepare(ballot(3, P)));
+            let promise = Message::Promise(ballot(3, P), has);
+            assert_eq!(sent(&out), [(P, promise)], "it answered {message:?}, crashed, and is asked to promise 3.n0");
         }
     }
 
@@ -236,10 +293,28 @@ mod stage_1_agreement {
             let ballot = prepared(&out);
             assert!(last.is_none_or(|last| ballot > last), "{last:?}, a crash, then {ballot:?}");
             last = Some(ballot);
-            let (disk, saved) = persisted(&out).unwrap_or_else(|| panic!("no ballot is persisted: {out:?}"));
-            let first = out.iter().position(|output| matches!(output, Output::Send { .. }));
-            assert!(first.is_some_and(|first| disk < first), "it is used before it is on disk: {out:?}");
-            process = proposer(Some(saved));
+            let disk = on_disk_first(&out).unwrap_or_else(|| panic!("it is used before it is on disk: {out:?}"));
+            process = proposer(Some(disk.clone()));
+        }
+    }
+
+    /// There is one disk. A node that has accepted something proposes, then is asked by another: whatever is written on the
+    /// way holds what both of its roles need after a crash.
+    #[test]
+    fn what_one_role_writes_keeps_what_the_other_wrote() {
+        let mut process = proposer(None);
+        let has = Some(Accepted { ballot: ballot(5, C), value: "y" });
+        hear(&mut process, C, Message::Accept(ballot(5, C), "y"));
+        let out = step(&mut process, call(0, "x"));
+        let used = prepared(&out);
+        for disk in persisted(&out) {
+            assert!(disk.promised >= Some(ballot(5, C)), "it proposes, and its promise is off the disk: {disk:?}");
+            assert_eq!(disk.accepted, has, "it proposes, and what it accepted is off the disk");
+        }
+        for disk in persisted(&hear(&mut process, C, Message::Prepare(ballot(9, C)))) {
+            let mut restarted = proposer(Some(disk.clone()));
+            let next = prepared(&step(&mut restarted, call(1, "z")));
+            assert!(next > used, "it used {used:?}, promised another, crashed, and uses {next:?}");
         }
     }
 
@@ -257,29 +332,91 @@ mod stage_1_agreement {
         assert!(sent(&accept).contains(&(b, Message::Accept(ballot, "x"))), "three of five have promised: {accept:?}");
         for _ in 0..2 {
             let out = hear(&mut process, b, Message::Accepted(ballot));
-            assert_eq!(out, [], "two of five have accepted");
+            assert_eq!(told(&out), [], "two of five have accepted");
         }
-        let decided = hear(&mut process, c, Message::Accepted(ballot));
-        assert!(decided.contains(&Output::Reply { call: CallId(0), reply: Decided("x") }), "{decided:?}");
+        let out = hear(&mut process, c, Message::Accepted(ballot));
+        assert_eq!(told(&out), [(CallId(0), "x")], "three of five have accepted");
     }
 
     #[test]
-    fn two_of_four_acceptors_are_no_majority() {
-        let mut process = Process::new(P, 4, Seed(1), None);
-        let ballot = prepared(&step(&mut process, call(0, "x")));
-        let out = hear(&mut process, Q, Message::Promise(ballot, None));
-        assert_eq!(sent(&out), [], "it and one more have promised; the other two may promise somebody else");
+    fn a_majority_is_more_than_half_in_both_phases() {
+        for nodes in 2..=9 {
+            let mut process = Process::new(P, nodes, Seed(1), None);
+            let ballot = prepared(&step(&mut process, call(0, "x")));
+            for yes in 2..=nodes / 2 + 1 {
+                let out = hear(&mut process, NodeId(yes - 1), Message::Promise(ballot, None));
+                assert_eq!(!sent(&out).is_empty(), yes * 2 > nodes, "{yes} of {nodes} have promised, itself included");
+            }
+            for yes in 2..=nodes / 2 + 1 {
+                let out = hear(&mut process, NodeId(yes - 1), Message::Accepted(ballot));
+                assert_eq!(!told(&out).is_empty(), yes * 2 > nodes, "{yes} of {nodes} have accepted, itself included");
+            }
+        }
     }
 
-    /// An answer to an attempt that was given up says nothing about the one under way.
+    /// An answer to an attempt that was given up says nothing about the one under way: no promise, no refusal and no
+    /// acceptance. Of five nodes three are a majority.
     #[test]
     fn answers_to_an_earlier_ballot_do_not_count() {
-        let mut process = proposer(None);
+        let mut process = Process::new(P, 5, Seed(1), None);
         let old = prepared(&step(&mut process, call(0, "x")));
         let new = prepared(&step(&mut process, Input::Timer(Retry)));
         assert!(new > old, "a second attempt outbids the first");
-        let out = hear(&mut process, Q, Message::Promise(old, None));
-        assert_eq!(sent(&out), [], "it promised {old:?}, and {new:?} is under way");
+        for from in [Q, C] {
+            let out = hear(&mut process, from, Message::Promise(old, None));
+            assert_eq!(sent(&out), [], "{from} promised {old:?}, and {new:?} is under way");
+        }
+        hear(&mut process, Q, Message::Refused { ballot: old, promised: new });
+        hear(&mut process, Q, Message::Promise(new, None));
+        let out = hear(&mut process, C, Message::Promise(new, None));
+        assert!(!sent(&out).is_empty(), "a majority has promised {new:?}; a late refusal of {old:?} ends nothing");
+
+        let newer = prepared(&step(&mut process, Input::Timer(Retry)));
+        for from in [Q, C] {
+            hear(&mut process, from, Message::Promise(newer, None));
+        }
+        for from in [Q, C] {
+            let out = hear(&mut process, from, Message::Accepted(new));
+            assert_eq!(told(&out), [], "{from} accepted under {new:?}, and {newer:?} is under way");
+        }
+    }
+
+    #[test]
+    fn a_new_call_takes_a_new_ballot_and_its_own_value() {
+        let mut process = proposer(None);
+        let first = prepared(&step(&mut process, call(0, "x")));
+        let second = prepared(&step(&mut process, call(1, "y")));
+        assert!(second > first, "{first:?} may stand for x already; for y it uses {second:?}");
+        let out = hear(&mut process, Q, Message::Promise(second, None));
+        assert!(sent(&out).contains(&(Q, Message::Accept(second, "y"))), "the new call replaces the first: {out:?}");
+        assert_eq!(told(&hear(&mut process, Q, Message::Accepted(second))), [(CallId(1), "y")]);
+    }
+
+    /// A node that has accepted something knows what one acceptor of five has accepted, and no more.
+    #[test]
+    fn what_one_of_five_has_accepted_is_not_decided() {
+        let mut process = Process::new(P, 5, Seed(1), None);
+        hear(&mut process, C, Message::Accept(ballot(1, C), "v"));
+        let out = step(&mut process, call(0, "x"));
+        assert_eq!(told(&out), [], "four others may have accepted something else");
+        prepared(&out);
+    }
+
+    /// Two of three hold the same value, one since 1.n2, one since 3.n2. No majority accepted it under one number: a
+    /// proposer between the two may be about to get another one accepted. So it is proposed, not told.
+    #[test]
+    fn one_value_under_two_numbers_is_not_decided() {
+        let has = |round| Some(Accepted { ballot: ballot(round, C), value: "v" });
+        let disk = Disk { promised: Some(ballot(1, C)), accepted: has(1), last: None };
+        let mut process = proposer(Some(disk));
+        let mut bid = prepared(&step(&mut process, call(1, "x")));
+        while bid < ballot(3, C) {
+            hear(&mut process, Q, Message::Refused { ballot: bid, promised: ballot(3, C) });
+            bid = prepared(&step(&mut process, Input::Timer(Retry)));
+        }
+        let out = hear(&mut process, Q, Message::Promise(bid, has(3)));
+        assert_eq!(told(&out), [], "two hold v, under 1.n2 and under 3.n2");
+        assert!(sent(&out).contains(&(Q, Message::Accept(bid, "v"))), "it proposes what it was told of: {out:?}");
     }
 
     /// One proposer, nobody in its way: two round trips.
@@ -293,16 +430,21 @@ mod stage_1_agreement {
         }
     }
 
-    /// Three acceptors, two of which propose, one crash of anybody at any moment, any order of messages, any loss.
+    /// Three acceptors, two of which propose, a crash of the third at any moment, any order of messages, any loss. (A
+    /// proposer that crashes is one whose messages are lost; of its acceptor all is true that is true of the third.)
     #[test]
     fn two_proposers_and_a_crash_never_decide_two_values() {
-        let world = world().call(P, Propose("")).call(Q, Propose("x")).crashes(1).fires(0);
+        let proposers_up =
+            |state: &WorldState<Process>| [P, Q].map(|id| state.cluster().up().any(|(up, _)| up == id)) == [true; 2];
+        let calls = world().call(P, Propose("")).call(Q, Propose("x"));
+        let world = calls.crashes(1).fires(0).within(proposers_up);
         let both = |state: &WorldState<Process>, wanted| {
             let told = state.history().iter().filter(|(_, reply)| *reply == Some(Decided(wanted))).count();
             told == 2
         };
         prove(
             &judged(world)
+                .after(|stage| stage.take("one of the calls comes first", |action| *action == Action::Call(CallId(0))))
                 .sometimes("x is decided", |state| is_decided(state, "x"))
                 .sometimes("the empty value is decided", |state| is_decided(state, ""))
                 .sometimes("both clients are told the empty value", move |state| both(state, ""))
@@ -318,7 +460,7 @@ mod stage_1_agreement {
     fn a_second_attempt_never_decides_a_second_value() {
         let world = world().call(P, Propose("")).call(Q, Propose("x")).fires(1);
         let second = |state: &WorldState<Process>| {
-            state.messages().any(|(_, _, message)| matches!(message, Message::Accept(ballot, _) if ballot.round == 2))
+            state.messages().any(|(_, _, message)| matches!(message, Message::Accept(ballot, _) if ballot.round > 1))
         };
         prove(
             &judged(world)
@@ -393,6 +535,46 @@ mod stage_2_progress {
         for attempt in 1..=8 {
             assert_eq!(backoff(Seed(7), attempt), backoff(Seed(7), attempt), "or a failure could not be replayed");
         }
+    }
+
+    /// The waits of node `id` in the run of `seed` when its first seven attempts are refused.
+    fn waits(id: NodeId, seed: Seed) -> Vec<u64> {
+        let mut process = Process::new(id, 5, seed, None);
+        let mut bid = prepared(&step(&mut process, call(0, "x")));
+        let mut waits = vec![];
+        for _ in 0..7 {
+            let promised = ballot(bid.round + 5, C);
+            let out = hear(&mut process, C, Message::Refused { ballot: bid, promised });
+            let set = out.iter().rev().find_map(|output| match output {
+                Output::SetTimer { after, .. } => Some(after.0),
+                _ => None,
+            });
+            waits.push(set.unwrap_or_else(|| panic!("refused, it sets no timer to try again: {out:?}")));
+            bid = prepared(&step(&mut process, Input::Timer(Retry)));
+        }
+        waits
+    }
+
+    /// Everybody in a run has the same seed. If everybody drew the same waits from it, nobody would be out of step.
+    #[test]
+    fn a_refused_proposer_waits_for_a_backoff_of_its_own() {
+        let runs: Vec<_> = (0..100).map(|seed| [P, Q].map(|id| waits(id, Seed(seed)))).collect();
+        for refusal in 0..7 {
+            let limit = BACKOFF.0 << (refusal + 1).min(6);
+            let longest = runs.iter().flatten().map(|waits| waits[refusal]).max().unwrap_or_default();
+            // All of 200 fair draws are in the lower half once in 10^60.
+            assert!(
+                (limit / 2..=limit).contains(&longest),
+                "before repetition {} the longest of 200 waits was {longest} ms, and up to {limit} is asked for",
+                refusal + 1
+            );
+        }
+        // Seven fair draws of two nodes are alike once in 10^12.
+        let alike = runs.iter().filter(|[p, q]| p == q).count();
+        assert_eq!(
+            alike, 0,
+            "in {alike} of 100 runs p and q, refused at the same time, wait for the same time, always"
+        );
     }
 
     /// Safety needs no clock; progress does. An adversary who always delivers a new "prepare" just before the other's

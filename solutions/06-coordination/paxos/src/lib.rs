@@ -6,10 +6,10 @@ use kit::rand::RngExt as _;
 use kit::{CallId, Input, Millis, Node, NodeId, Output, Seed, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a proposer waits for answers before it tries again.
+/// How long a proposer waits for an attempt to end before it begins the next, at once.
 pub const PATIENCE: Millis = Millis(100);
 
-/// The longest that a proposer backs off before its first repetition would be twice this.
+/// Before repetition n a refused proposer waits for at most this, doubled n times: see [`backoff`].
 pub const BACKOFF: Millis = Millis(20);
 
 /// What is decided. Any value is one, the empty one too.
@@ -58,6 +58,9 @@ pub fn choose(promises: &[Option<Accepted>], own: Value) -> Value {
 
 /// How long to wait before repetition `attempt`, from 1 on: a time drawn evenly from 1 ms to `BACKOFF` doubled
 /// `attempt` times, but at most six times. It follows from the seed and the attempt alone.
+///
+/// `seed.part(n)` is another seed for each n; `seed.rng()` is a generator, whose `random_range(1..=9)` draws one of nine
+/// (with `use kit::rand::RngExt as _`).
 // ANCHOR: backoff
 #[must_use]
 pub fn backoff(seed: Seed, attempt: u32) -> Millis {
@@ -73,7 +76,7 @@ pub fn backoff(seed: Seed, attempt: u32) -> Millis {
 /// What proposers and acceptors say to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// Phase 1, proposer: promise to accept nothing below this.
+    /// Phase 1, proposer: promise to accept nothing below this. (A copy of one that was promised may be refused.)
     Prepare(Ballot),
     /// Acceptor: promised; and that is what I accepted last, if anything.
     Promise(Ballot, Option<Accepted>),
@@ -118,12 +121,14 @@ pub struct Disk {
 pub struct Process {
     id: NodeId,
     nodes: usize,
+    /// The run's, the same on every node. Two nodes that draw from it must not draw the same.
     seed: Seed,
     /// What is on disk. A change of it counts once it is persisted.
     disk: Disk,
-    /// The greatest ballot of anybody that it has heard of.
+    /// What its next ballot must be above: the last that it used, and whatever has refused it. You may let it learn from
+    /// more than that.
     seen: Option<Ballot>,
-    /// What it proposes; a new call replaces it.
+    /// What it proposes. A new call replaces it; the client of the old one is not answered.
     work: Option<Work>,
 }
 
@@ -218,6 +223,7 @@ impl Node for Process {
 // ---------------------------------------------------------------------------------------------------------------------
 
 impl Process {
+    /// Hears `Prepare` and `Accept`.
     // ANCHOR: acceptor
     fn accept(&mut self, from: NodeId, message: Message) -> Vec<Output<Self>> {
         let (Message::Prepare(ballot) | Message::Accept(ballot, _)) = message else { return vec![] };
@@ -241,6 +247,8 @@ impl Process {
 // ---------------------------------------------------------------------------------------------------------------------
 
 impl Process {
+    /// Hears everything else. Both questions go to every node, itself included. What it sends to itself is answered at
+    /// once, before what stands behind it in the list: so the timer is set first.
     // ANCHOR: proposer
     fn propose(&mut self, input: &Input<Self>) -> Vec<Output<Self>> {
         match *input {
