@@ -60,6 +60,12 @@ mod stage_1_explanations {
     fn an_answer_comes_after_its_question() {
         let odd = [write('a', 'x', 1, 0, 1), read('b', 'x', None, 7, 5)];
         assert_eq!(History::new(odd.to_vec()), Err(Malformed::EndsBeforeItBegins { index: 1 }));
+        let at_once = History::new(vec![read('a', 'x', None, 5, 5)]);
+        assert_eq!(
+            at_once,
+            Err(Malformed::EndsBeforeItBegins { index: 0 }),
+            "called at 5, returned at 5: not after it"
+        );
     }
 
     #[test]
@@ -69,6 +75,8 @@ mod stage_1_explanations {
         assert_eq!(History::new(operations.to_vec()), refused, "a called read x at 4, its write y was open until 6");
         let after = [write('a', 'y', 2, 0, 3), read('a', 'x', None, 4, 9), write('b', 'x', 1, 5, 8)];
         assert!(History::new(after.to_vec()).is_ok(), "one after the other, and b is somebody else");
+        let at_once = History::new(vec![write('a', 'x', 1, 0, 5), write('a', 'y', 2, 0, 6)]);
+        assert_eq!(at_once, Err(Malformed::Overlap { earlier: 0, later: 1 }), "a called two at the same moment");
     }
 
     /// A client's write timed out and it goes on. Its write may still take effect later, so it is not over.
@@ -77,6 +85,13 @@ mod stage_1_explanations {
         let operations = [unanswered_write('a', 'x', 1, 0), read('a', 'x', None, 5, 6)];
         assert_eq!(History::new(operations.to_vec()), Err(Malformed::Overlap { earlier: 0, later: 1 }));
         assert!(History::new(vec![operations[0], read('b', 'x', None, 5, 6)]).is_ok());
+        let asked = Operation { returned: None, ..read('a', 'x', None, 0, 1) };
+        let refused = History::new(vec![asked, write('a', 'x', 1, 5, 6)]);
+        assert_eq!(
+            refused,
+            Err(Malformed::Overlap { earlier: 0, later: 1 }),
+            "a read that was not answered is open too"
+        );
     }
 
     #[test]
@@ -142,6 +157,8 @@ mod stage_1_explanations {
         let store = holds(&[('x', 1)]);
         assert_eq!(store.apply(&Op::Read(Key('x')), Some(&Ret::Done)), None);
         assert_eq!(store.apply(&Op::Write(Key('x'), 1), Some(&Ret::Value(Some(1)))), None);
+        let shift = Op::Move { from: Key('y'), to: Key('z') };
+        assert_eq!(store.apply(&shift, Some(&Ret::Value(None))), None, "nothing to move, and still not a read");
     }
 
     #[test]
@@ -151,7 +168,12 @@ mod stage_1_explanations {
         assert!(explains(&seen, RealTime, &[1, 0, 2]), "a's write took effect after b's:\n{seen}");
         assert!(!explains(&seen, RealTime, &[0, 1, 2]), "then c would have read 2:\n{seen}");
         assert!(!explains(&seen, RealTime, &[0, 2]), "b was answered, so its write happened:\n{seen}");
-        assert!(!explains(&seen, RealTime, &[1, 0, 2, 2]), "c read once:\n{seen}");
+        for twice in [[1, 0, 2, 2], [0, 1, 0, 2]] {
+            assert!(!explains(&seen, RealTime, &twice), "{twice:?}: each happened once, answered or not:\n{seen}");
+        }
+        assert!(!explains(&seen, RealTime, &[1, 0, 2, 3]), "there is no place 3:\n{seen}");
+        let writes = history(&[write('a', 'x', 1, 0, 9), write('b', 'y', 1, 0, 9)]);
+        assert!(!explains(&writes, RealTime, &[0, 1, 0]), "a wrote once:\n{writes}");
         let unseen = history(&[unanswered_write('a', 'x', 1, 0), read('c', 'x', None, 5, 6)]);
         assert!(explains(&unseen, RealTime, &[1]), "a's write may never have happened:\n{unseen}");
     }
@@ -163,6 +185,20 @@ mod stage_1_explanations {
         assert!(explains(&stale, PerClient, &[1, 0]), "two clients, no common clock:\n{stale}");
         let own = history(&[write('a', 'x', 1, 0, 1), read('a', 'x', None, 2, 3)]);
         assert!(!explains(&own, PerClient, &[1, 0]), "but a has its own:\n{own}");
+        let far = history(&[write('a', 'x', 1, 0, 1), write('b', 'y', 1, 0, 9), write('c', 'x', 2, 2, 3)]);
+        assert!(
+            !explains(&far, RealTime, &[2, 1, 0]),
+            "a returned before c was called, whoever stands between:\n{far}"
+        );
+        assert!(
+            explains(&far, RealTime, &[0, 1, 2]) && explains(&far, RealTime, &[1, 0, 2]),
+            "b overlaps both:\n{far}"
+        );
+        let early = history(&[read('b', 'x', Some(1), 0, 1), unanswered_write('a', 'x', 1, 5)]);
+        assert!(
+            !explains(&early, RealTime, &[1, 0]),
+            "what was never answered was still not called before 5:\n{early}"
+        );
     }
 }
 
@@ -220,6 +256,32 @@ mod stage_2_search {
         not_linearizable(&[open, seen, later(None)], "it cannot unhappen");
         let before = [read('b', 'x', Some(1), 5, 6), unanswered_write('a', 'x', 1, 7)];
         not_linearizable(&before, "nor happen before it was asked for");
+    }
+
+    /// Two writes time out. One reader sees both, one after the other; which of them was called first says nothing.
+    #[test]
+    fn two_writes_without_an_answer_may_take_effect_in_either_order() {
+        for (one, two) in [(0, 1), (1, 0)] {
+            let open = [unanswered_write('a', 'x', 1, one), unanswered_write('b', 'x', 2, two)];
+            let saw = [read('c', 'x', Some(2), 5, 6), read('c', 'x', Some(1), 7, 8)];
+            linearizable(&[open, saw].concat(), "b's 2, then a's 1");
+        }
+    }
+
+    /// The length of a history is no limit: three hundred writes in a row, and a reader who is one write late.
+    #[test]
+    fn a_long_history_is_judged_like_a_short_one() {
+        let mut line: Vec<Operation> = (0..300).map(|i| write('a', 'x', i as u32, 2 * i, 2 * i + 1)).collect();
+        line.push(read('b', 'x', Some(298), 700, 701));
+        for (order, expected) in [(RealTime, Verdict::Impossible), (PerClient, Verdict::Explained)] {
+            let verdict = history(&line).check(order, PLENTY);
+            assert!(
+                verdict == expected,
+                "{verdict:?} in {order:?}: 300 writes in a row, the last of 299, then b reads 298"
+            );
+        }
+        line.pop();
+        assert!(history(&line).check(RealTime, PLENTY).passes(), "300 writes in a row");
     }
 
     #[test]
@@ -474,7 +536,6 @@ mod stage_2_search {
 mod stage_3_sessions {
     use super::*;
     use Guarantee::{MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads};
-    use pretty_assertions::assert_eq;
 
     fn wrote(session: char, key: char, id: u32) -> Access {
         Access { session: Client(session), key: Key(key), did: Did::Wrote(WriteId(id)) }
@@ -490,7 +551,19 @@ mod stage_3_sessions {
 
     #[track_caller]
     fn demand<const N: usize>(accesses: &[Access], expected: [Breach; N]) {
-        assert_eq!(breaches(accesses), BTreeSet::from(expected), "in {accesses:#?}");
+        let (found, expected) = (breaches(accesses), BTreeSet::from(expected));
+        let (missing, wrong): (Vec<_>, Vec<_>) =
+            (expected.difference(&found).collect(), found.difference(&expected).collect());
+        assert!(found == expected, "not found: {missing:?}; found, and no breach: {wrong:?}; in\n{}", told(accesses));
+    }
+
+    /// One line for each access.
+    fn told(accesses: &[Access]) -> String {
+        let line = |(place, Access { session, key, did }): (usize, &Access)| match did {
+            Did::Wrote(id) => format!("  {place}  {session} wrote {id} to {key}\n"),
+            Did::Read(log) => format!("  {place}  {session} read {key} at a replica that had applied {log:?}\n"),
+        };
+        accesses.iter().enumerate().map(line).collect()
     }
 
     #[test]
@@ -528,6 +601,10 @@ mod stage_3_sessions {
         demand(&accesses, [breach(MonotonicReads, 1, 2, 2)]);
         let others = [wrote('b', 'x', 1), reads('a', 'x', [1]), reads('c', 'x', [])];
         demand(&others, []); // a and c are two sessions
+        let later = [wrote('b', 'x', 1), reads('a', 'x', [1]), reads('a', 'y', [1]), reads('a', 'x', [])];
+        demand(&later, [breach(MonotonicReads, 1, 3, 3)]); // not the next read only
+        let newer = [wrote('a', 'x', 1), wrote('b', 'x', 2), reads('c', 'x', [1]), reads('c', 'x', [2])];
+        demand(&newer, [breach(MonotonicReads, 2, 3, 3)]); // a newer value without the older write before it
     }
 
     /// What the replica had applied beside what was asked for does not bind it.
@@ -539,6 +616,9 @@ mod stage_3_sessions {
         demand(&emptiness, []); // x was empty both times
         let replaced = [wrote('b', 'x', 1), wrote('c', 'x', 2), reads('a', 'x', [1, 2]), reads('a', 'x', [2])];
         demand(&replaced, []); // it returned 2, and 2 is there
+        let swapped = |then| [wrote('a', 'x', 1), wrote('b', 'x', 2), reads('c', 'x', [2, 1]), reads('c', 'x', [then])];
+        demand(&swapped(1), []); // it returned what was applied last, and that is 1
+        demand(&swapped(2), [breach(MonotonicReads, 2, 3, 3)]);
     }
 
     /// Anna saves a document twice; a replica applies the second version first, and Ben reads the first.
@@ -552,6 +632,10 @@ mod stage_3_sessions {
         demand(&prefix, []); // the second may come later
         let apart = [wrote('a', 'x', 1), wrote('b', 'x', 2), reads('c', 'x', [2])];
         demand(&apart, []); // two sessions
+        let both = [wrote('a', 'x', 1), wrote('a', 'x', 2), wrote('a', 'x', 3), reads('b', 'x', [3])];
+        demand(&both, [breach(MonotonicWrites, 0, 2, 3), breach(MonotonicWrites, 1, 2, 3)]); // each earlier write is forgotten
+        let again = [wrote('a', 'x', 1), wrote('a', 'x', 2), reads('b', 'x', [2]), reads('c', 'x', [2, 1])];
+        demand(&again, [breach(MonotonicWrites, 0, 1, 2), breach(MonotonicWrites, 0, 1, 3)]); // each read shows it
     }
 
     /// Ben reads Anna's question and answers it. At another replica Carla finds the answer, and no question.
@@ -563,6 +647,8 @@ mod stage_3_sessions {
         demand(&swapped, [breach(WritesFollowReads, 1, 2, 3)]);
         let both = [wrote('a', 'q', 1), reads('b', 'q', [1]), wrote('b', 'r', 2), reads('c', 'r', [1, 2])];
         demand(&both, []);
+        let own = [wrote('a', 'q', 1), reads('b', 'q', [1]), wrote('b', 'r', 2), reads('b', 'r', [2])];
+        demand(&own, [breach(MonotonicReads, 1, 3, 3), breach(WritesFollowReads, 1, 2, 3)]); // Ben himself may be shown it
     }
 
     /// First the page, then the link to it: two keys, one session.
@@ -570,6 +656,8 @@ mod stage_3_sessions {
     fn promises_reach_across_keys() {
         demand(&[wrote('a', 'p', 1), wrote('a', 'l', 2), reads('b', 'l', [2])], [breach(MonotonicWrites, 0, 1, 2)]);
         demand(&[wrote('b', 'x', 1), reads('a', 'x', [1]), reads('a', 'y', [])], [breach(MonotonicReads, 1, 2, 2)]);
+        demand(&[wrote('a', 'x', 1), reads('a', 'y', [])], [breach(ReadYourWrites, 0, 1, 1)]);
+        demand(&[wrote('a', 'p', 1), wrote('a', 'l', 2), reads('b', 'z', [2])], [breach(MonotonicWrites, 0, 1, 2)]);
     }
 
     #[test]
@@ -632,7 +720,11 @@ mod stage_3_sessions {
             }
             seen.saw("all was kept", expected.is_empty());
             let found: BTreeSet<Guarantee> = breaches(&accesses).into_iter().map(|breach| breach.guarantee).collect();
-            assert_eq!(found, expected, "in {accesses:#?}");
+            assert!(
+                found == expected,
+                "found {found:?}, the kit's counting finds {expected:?}, in\n{}",
+                told(&accesses)
+            );
         });
     }
 }
@@ -669,6 +761,13 @@ mod stage_4_budget {
     }
 
     #[test]
+    fn a_try_that_does_not_fit_is_a_step_too() {
+        let hopeless = history(&[read('b', 'x', Some(7), 0, 1)]);
+        assert_eq!(hopeless.check(RealTime, Budget(0)), Verdict::Inconclusive(Budget(0)), "nothing was tried");
+        assert_eq!(hopeless.check(RealTime, Budget(1)), Verdict::Impossible, "the one operation was tried");
+    }
+
+    #[test]
     fn a_spent_budget_says_so_and_says_which() {
         let operations = hopeless('x', 8);
         let verdict = history(&operations).check(RealTime, Budget(100));
@@ -687,8 +786,10 @@ mod stage_4_budget {
     /// One that forgets tries every order: 12! of them.
     #[test]
     fn the_search_remembers_where_it_has_been() {
-        let verdict = history(&hopeless('x', 12)).check(RealTime, PLENTY);
-        assert_eq!(verdict, Verdict::Impossible, "{} steps must be enough", PLENTY.0);
+        for (order, writers) in [(RealTime, 12), (PerClient, 10)] {
+            let verdict = history(&hopeless('x', writers)).check(order, PLENTY);
+            assert_eq!(verdict, Verdict::Impossible, "{order:?}, {writers} writers: {} steps must be enough", PLENTY.0);
+        }
     }
 
     /// Six keys with four open writes each. Apart: six small searches. Together: the product of them.
@@ -713,6 +814,13 @@ mod stage_4_budget {
         assert_eq!(history(&both).check(RealTime, Budget(20)), Verdict::Explained);
         let verdict = history(&both).check(RealTime, Budget(19));
         assert_eq!(verdict, Verdict::Inconclusive(Budget(19)), "ten steps for each of two keys are twenty");
+        let unequal = [line('x', 0), vec![write('y', 'y', 1, 100, 101)]].concat();
+        let verdict = history(&unequal).check(RealTime, Budget(11));
+        assert_eq!(
+            verdict,
+            Verdict::Explained,
+            "ten steps for one key and one for the other: what one spares the other may spend"
+        );
     }
 
     /// One small part cannot be explained, so the whole cannot, however hard the other part is.
@@ -722,6 +830,10 @@ mod stage_4_budget {
         let operations = [hopeless('x', 12), stale.to_vec()].concat();
         let verdict = history(&operations).check(RealTime, Budget(1_000));
         assert_eq!(verdict, Verdict::Impossible, "z is stale, and that is seen in two steps");
+        let mut line: Vec<Operation> = (0..10).map(|i| write('a', 'x', i as u32, 2 * i, 2 * i + 1)).collect();
+        line.extend([write('b', 'y', 1, 0, 1), read('c', 'y', None, 2, 3)]);
+        let verdict = history(&line).check(RealTime, Budget(5));
+        assert_eq!(verdict, Verdict::Impossible, "y has the fewest operations, though more clients and earlier calls");
     }
 
     #[test]

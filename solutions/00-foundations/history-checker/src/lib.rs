@@ -54,7 +54,8 @@ pub enum Ret {
 
 /// One operation, from its call to its return.
 ///
-/// Moments are places in the order of everything that happened: no call shares one with a return.
+/// Moments are places in the order of everything that happened: no call of one operation shares one with a return of another.
+/// [`History::new`] does not check that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Who asked.
@@ -93,7 +94,8 @@ impl History {
     /// The history of these operations, in any order.
     ///
     /// # Errors
-    /// [`Malformed`] if one ends before it begins, or if two of one client overlap.
+    /// [`Malformed`] if one ends before it begins, or if two of one client overlap: the first fault, walking them by their calls. Of two
+    /// called at the same moment the one that stands first in the list is the earlier.
     // ANCHOR: new
     pub fn new(operations: Vec<Operation>) -> Result<Self, Malformed> {
         let mut open: BTreeMap<Client, usize> = BTreeMap::new(); // each client's latest operation
@@ -181,7 +183,7 @@ impl Order {
 
 /// Whether `sequence`, places in `history`, explains what clients saw: it holds every answered operation, and
 /// unanswered ones or not, each at most once; it keeps `order`; and a store that starts empty can answer so, one
-/// operation after the other.
+/// operation after the other. A sequence with a place that is not in the history explains nothing.
 #[must_use]
 pub fn explains(history: &History, order: Order, sequence: &[usize]) -> bool {
     let operations = history.operations();
@@ -206,7 +208,7 @@ pub fn explains(history: &History, order: Order, sequence: &[usize]) -> bool {
 // Stages 2 and 4: the search for one
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// How much a search may cost, in *steps*: one step is one try to place one operation next, one call of
+/// How much a search may cost, in *steps*: one step is one try to place one operation next, whether it fits or not: one call of
 /// [`Store::apply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Budget(pub u64);
@@ -218,7 +220,7 @@ pub enum Verdict {
     Explained,
     /// None does.
     Impossible,
-    /// The budget was spent before either was certain.
+    /// The budget was spent before either was certain. Carries the budget that was given.
     Inconclusive(Budget),
 }
 
@@ -361,7 +363,7 @@ pub enum Did {
     /// It made this write.
     Wrote(WriteId),
     /// It read at a replica that had applied these writes so far, to whatever keys, in this order. What it returned is
-    /// the last of them to its own key.
+    /// the last of them to its own key; the key of a write is that of the access that made it.
     Read(Vec<WriteId>),
 }
 
@@ -392,8 +394,9 @@ pub struct Breach {
     pub shown: usize,
 }
 
-/// Every promise broken in `accesses`, which are given in the order in which they happened. Each write that a replica had
-/// applied was made by an access before.
+/// Every promise broken in `accesses`, which are given in the order in which they happened: one [`Breach`] for each two accesses and
+/// each read that shows it. A read of any key shows what its replica had applied. Each write that a replica had applied was made by an
+/// access before.
 // ANCHOR: sessions
 #[must_use]
 pub fn breaches(accesses: &[Access]) -> BTreeSet<Breach> {
