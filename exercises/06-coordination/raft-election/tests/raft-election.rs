@@ -414,6 +414,24 @@ mod stage_2_election {
         assert_eq!(server.role(), Role::Candidate, "both votes are of term 1 ({})", server.status());
     }
 
+    /// Three of five are away for an hour. Whoever waits longer after each attempt will not notice that they are back.
+    #[test]
+    fn a_candidate_waits_no_longer_for_having_stood_before() {
+        let mut server = candidate();
+        for attempt in 2..=20 {
+            let out = server.step(Input::Timer(Timer::Election), Time(attempt * 300));
+            for output in out {
+                if let Output::SetTimer { timer: Timer::Election, after } = output {
+                    assert!(
+                        after <= TIMEOUTS.1,
+                        "in its attempt {attempt} it waits {after}, and {} is the most",
+                        TIMEOUTS.1
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_candidate_follows_the_leader_of_its_own_term() {
         let mut server = candidate();
