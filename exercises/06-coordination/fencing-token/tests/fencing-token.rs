@@ -68,24 +68,25 @@ fn fenced(cluster: &Cluster<'_, Party>) -> Result<(), String> {
     Ok(())
 }
 
-/// No token is ever granted to two workers, and none is granted after a greater one.
+/// In the order in which the lock service sent its grants: none has a smaller token than one before, and no token goes to two
+/// workers.
 fn granted_in_order(sim: &Sim<Party>) -> Result<(), String> {
-    let mut grants: Vec<_> = sim
-        .calls()
-        .iter()
-        .filter_map(|call| match call.replied {
-            Some((_, Reply::Held(token))) => Some((token, call.node)),
-            _ => None,
-        })
-        .collect();
-    grants.sort();
+    let grants = sim.trace().events.iter().filter_map(|event| match &event.what {
+        kit::trace::What::Sent { to, label, .. } => Some((label.strip_prefix("granted ")?.parse().ok()?, NodeId(*to))),
+        _ => None,
+    });
+    let grants: Vec<(u64, NodeId)> = grants.collect();
     let name = |node: NodeId| &sim.trace().lanes[node.0];
-    match grants.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1) {
-        Some(pair) => {
-            Err(format!("{} and {} were both granted token {:?}", name(pair[0].1), name(pair[1].1), pair[0].0))
+    for pair in grants.windows(2) {
+        let ((token, worker), (next, other)) = (pair[0], pair[1]);
+        if token == next && worker != other {
+            return Err(format!("{} and {} were both granted token {token}", name(worker), name(other)));
         }
-        None => Ok(()),
+        if next < token {
+            return Err(format!("{} was granted token {next} after {} token {token}", name(other), name(worker)));
+        }
     }
+    Ok(())
 }
 
 mod stage_1_check {
@@ -123,9 +124,23 @@ mod stage_1_check {
     #[test]
     fn tokens_may_be_skipped() {
         let mut store = Store::default();
-        for token in [1, 2, 40, 41, 1_000_000] {
+        for token in [1, 2, 40, 41, 1_000_000, 1 << 32, u64::MAX] {
             assert_eq!(store.write("balance", "1", Token(token)), Ok(()), "{token} is the greatest so far");
         }
+        let last = Token(u64::MAX);
+        assert_eq!(store.write("balance", "2", last), Ok(()), "the holder of the last token of all writes again");
+        let late = store.write("balance", "3", Token(u64::MAX - 1));
+        assert_eq!(late, Err(Refused::Stale { seen: last }), "the last but one is late");
+    }
+
+    /// Bob writes what is there already. Alice may have read something else in the meantime: she is late all the same.
+    #[test]
+    fn a_write_that_changes_no_value_is_a_write() {
+        let mut store = Store::default();
+        store.write("balance", "100", Token(33)).expect("it is the first");
+        assert_eq!(store.write("balance", "100", Token(34)), Ok(()), "34 is greater");
+        let late = store.write("limit", "600", Token(33));
+        assert_eq!(late, Err(Refused::Stale { seen: Token(34) }), "34 has written, though the balance was 100 before");
     }
 
     /// Bob has written the balance. Alice's late write goes to the limit, which he has not reached yet.
@@ -288,6 +303,27 @@ mod stage_3_tokens {
         assert_eq!(hold(&mut sim, BOB), Token(2), "the next lease, the next token\n{sim}");
         sim.run_for(LEASE);
         assert_eq!(hold(&mut sim, BOB), Token(3), "his lease ended; one that ended is not prolonged\n{sim}");
+        ask(&mut sim, BOB, Request::Release);
+        assert_eq!(hold(&mut sim, BOB), Token(4), "he gave it back; what he gets is another lease\n{sim}");
+    }
+
+    /// Nobody ever gives it back; the first lease is as long as the tenth.
+    #[test]
+    fn every_lease_is_denied_to_others_for_ten_seconds_and_then_free() {
+        let mut sim = run_with_lock();
+        for token in 1..=10 {
+            let (holder, other) = if token % 2 == 1 { (ALICE, BOB) } else { (BOB, ALICE) };
+            let asked = sim.now();
+            assert_eq!(
+                ask(&mut sim, holder, Request::Acquire),
+                Reply::Held(Token(token)),
+                "the one before is over\n{sim}"
+            );
+            sim.run_for(Millis(9_900));
+            let early = ask(&mut sim, other, Request::Acquire);
+            assert_eq!(early, Reply::Denied, "token {token} was asked for at {asked}, and lasts ten seconds\n{sim}");
+            sim.run_for(Millis(200));
+        }
     }
 
     /// The answer was lost, so Alice asks again. She must not lose what she has under way with the first token.
@@ -297,10 +333,35 @@ mod stage_3_tokens {
         let first = hold(&mut sim, ALICE);
         sim.run_for(Millis(4_000));
         assert_eq!(hold(&mut sim, ALICE), first, "one lease, one token\n{sim}");
-        sim.run_for(Millis(6_000));
-        assert_eq!(ask(&mut sim, BOB, Request::Acquire), Reply::Denied, "alice asked again at t=4010\n{sim}");
+    }
+
+    #[test]
+    fn a_lease_is_prolonged_by_its_holder_and_by_nobody_else() {
+        let mut sim = run_with_lock();
+        hold(&mut sim, ALICE);
         sim.run_for(Millis(4_000));
-        assert_eq!(hold(&mut sim, BOB), Token(2), "ten seconds after she asked again\n{sim}");
+        hold(&mut sim, ALICE);
+        sim.run_for(Millis(6_000));
+        let bob = ask(&mut sim, BOB, Request::Acquire);
+        assert_eq!(bob, Reply::Denied, "alice asked again at t=4010, so hers lasts until t=14015\n{sim}");
+        sim.run_for(Millis(4_000));
+        let bob = ask(&mut sim, BOB, Request::Acquire);
+        assert!(
+            matches!(bob, Reply::Held(_)),
+            "alice's lease ended at t=14015; that bob was denied it at t=10030 makes it no longer: {bob:?}\n{sim}"
+        );
+    }
+
+    /// Somebody corrects the clock by a minute. For Alice, and for the timer, not a second has passed.
+    #[test]
+    fn a_clock_set_forward_ends_no_lease() {
+        let mut sim = run_with_lock();
+        hold(&mut sim, ALICE);
+        sim.inject(Fault::ClockJump { node: LOCK, by: 60_000 });
+        let bob = ask(&mut sim, BOB, Request::Acquire);
+        assert_eq!(bob, Reply::Denied, "alice was promised ten seconds, 10 ms ago\n{sim}");
+        sim.run_for(LEASE);
+        assert_eq!(hold(&mut sim, BOB), Token(2), "the ten seconds are over\n{sim}");
     }
 
     /// The reminder of Alice's lease, which she gave back, goes off while Bob has his.
@@ -314,19 +375,55 @@ mod stage_3_tokens {
         sim.run_for(Millis(2_000));
         let carol = ask(&mut sim, CAROL, Request::Acquire);
         assert_eq!(carol, Reply::Denied, "bob's lease began at t=9015; alice's would have ended at t=10005\n{sim}");
+
+        let mut service = LockService::new(Some(Token(33)));
+        assert_eq!(granted(&service.acquire(ALICE, Time(0))), Some(Token(34)), "33 is on disk");
+        for other in [1, 33, 35, u64::MAX] {
+            service.end(Token(other));
+            let bob = granted(&service.acquire(BOB, Time(1)));
+            assert_eq!(bob, None, "alice has the lease with token 34, and the one with {other} ended");
+        }
     }
 
-    /// What it told somebody it must still know when it comes back, so it writes first and answers after.
+    fn granted(outputs: &[Output<Party>]) -> Option<Token> {
+        outputs.iter().find_map(|output| match output {
+            Output::Send { message: Message::Granted(token), .. } => Some(*token),
+            _ => None,
+        })
+    }
+
+    /// What it told somebody it must still know when it comes back, so it writes first and answers after. A hundred leases, a
+    /// crash, a hundred more.
     #[test]
     fn a_grant_is_on_disk_before_its_answer_leaves() {
+        let mut disk = None;
+        let mut greatest = None;
+        for life in 1..=3 {
+            let mut service = LockService::new(disk);
+            for lease in 1..=100 {
+                let outputs = service.acquire(ALICE, Time(7));
+                for output in &outputs {
+                    if let Output::Persist(token) = output {
+                        disk = Some(*token);
+                    }
+                    let Output::Send { message: Message::Granted(token), .. } = output else { continue };
+                    assert!(
+                        disk >= Some(*token),
+                        "life {life}, lease {lease}: a crash now must not forget {token:?}, and on disk is {disk:?}: {outputs:?}"
+                    );
+                    assert!(greatest < Some(*token), "life {life}, lease {lease}: {token:?} comes after {greatest:?}");
+                    greatest = Some(*token);
+                }
+                let token = granted(&outputs).unwrap_or_else(|| panic!("nobody has the lease: {outputs:?}"));
+                service.end(token);
+            }
+        }
+    }
+
+    /// A worker that died gives nothing back.
+    #[test]
+    fn a_grant_asks_to_be_reminded_of_its_end() {
         let outputs = LockService::new(None).acquire(ALICE, Time(7));
-        let place = |wanted: fn(&Output<Party>) -> bool| outputs.iter().position(wanted);
-        let disk = place(|output| matches!(output, Output::Persist(Token(1))));
-        let answer = place(|output| matches!(output, Output::Send { message: Message::Granted(Token(1)), .. }));
-        assert!(
-            matches!((disk, answer), (Some(disk), Some(answer)) if disk < answer),
-            "a crash between the two must not forget token 1: {outputs:?}"
-        );
         let timer = outputs.iter().any(
             |output| matches!(output, Output::SetTimer { timer: Timer::LeaseEnds(Token(1)), after } if *after == LEASE),
         );

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Stages 1 and 2: the store
+// Stage 1: the store. Stage 2 only looks at it again, among workers that pause; there is nothing to write for it.
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// Grows by one with every lease the lock service grants.
+/// Grows by one with every lease the lock service grants; after a restart of the service it may skip some.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
@@ -166,7 +166,8 @@ impl LockService {
         Self { last: disk.unwrap_or_default(), lease: None }
     }
 
-    /// `who` asks for the lease, for the first time or to go on with it. Its clock says `_now`, if you need to know.
+    /// `who` asks for the lease, for the first time or to go on with it. The clock of the lock service says `_now`, and may have
+    /// been set forward or back since it was asked last. A timer is not a clock: it goes off when its time has passed.
     ///
     /// If nobody has it: grants it with the next token, on disk before the answer leaves, and asks to be reminded of its end.
     /// If `who` has it: the same token, and the lease lasts for [`LEASE`] from now. Else: [`Message::Denied`].
@@ -243,6 +244,7 @@ impl Worker {
 
     fn hear(&mut self, message: &Message) -> Vec<Output<Party>> {
         match *message {
+            // A late copy of an earlier grant answers a later question. The worker then has an old token, and the store tells it.
             Message::Granted(token) => {
                 let Some((call, asked)) = self.asking.take() else { return vec![] };
                 self.lease = Some((token, asked + LEASE));
