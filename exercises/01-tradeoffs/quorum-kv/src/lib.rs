@@ -35,10 +35,10 @@ pub fn tolerates(n: usize) -> usize {
 /// meet.
 #[must_use]
 pub fn disjoint_pair(quorums: Quorums) -> Option<(BTreeSet<NodeId>, BTreeSet<NodeId>)> {
-    todo!("two sets of replicas that miss each other, if {quorums:?} allows any")
+    todo!("{quorums:?}: a read set and a write set that share nothing, if there are any")
 }
 
-/// When a call that waits for `k` answers ends, if its requests leave together and the answers take `round_trips`;
+/// When a call that waits for `k` answers (1 or more) ends, if its requests leave together and the answers take `round_trips`;
 /// `None` if there are fewer than `k`.
 #[must_use]
 pub fn latency(round_trips: &[Millis], k: usize) -> Option<Millis> {
@@ -118,7 +118,7 @@ pub enum Message {
 // Stage 2: a replica and a coordinator
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// What a replica keeps on its disk: for each key that it was told of, the newest.
+/// What a replica keeps on its disk: for each key that it was told of, the newest. [`Output::Persist`] replaces all of it.
 pub type Disk = BTreeMap<Key, Versioned>;
 
 /// A replica: it answers what it is asked and keeps the newest that it is told.
@@ -140,7 +140,8 @@ impl Replica {
         self.held.get(&key).copied().unwrap_or_default()
     }
 
-    /// Takes in a message of a coordinator. Whatever it keeps is on disk before it says so.
+    /// Takes in a message of a coordinator. It keeps what is newer than what it holds, on disk before it says so, and writes
+    /// nothing else.
     pub fn receive(&mut self, from: NodeId, message: Message) -> Vec<Output<Member>> {
         todo!("{message:?} of {from}, to a replica that holds {:?}", self.held)
     }
@@ -151,9 +152,10 @@ impl Replica {
 pub enum Repair {
     /// Nothing.
     Never,
-    /// Answers the client, then sends the newest to those that told an older one.
+    /// Answers the client, then sends the newest, version and all, to those of the `r` heard that told an older one.
     Later,
-    /// Answers the client only when `w` replicas are known to hold what it will be told.
+    /// Stores the newest of the `r` answers at every replica that may lack it, and answers the client only when `w` are known
+    /// to hold that version or a newer one. Answers that come later do not change what the client is told.
     First,
 }
 
@@ -179,7 +181,7 @@ pub struct Pending {
     pub told: BTreeMap<NodeId, Versioned>,
     /// The replicas that confirmed a store.
     pub stored: BTreeSet<NodeId>,
-    /// Whether a read has heard enough and waits for its repair.
+    /// Only under [`Repair::First`]: whether a read has heard enough and waits for its repair.
     pub repairing: bool,
 }
 
@@ -202,7 +204,7 @@ impl Coordinator {
         todo!("{message:?} of {from}, while {:?} wait; repair {:?}", self.pending, self.repair)
     }
 
-    /// The call's patience ends.
+    /// The call's patience ends: [`PATIENCE`] after it came, whatever it waits for by then.
     pub fn give_up(&mut self, call: CallId) -> Vec<Output<Member>> {
         todo!("{call} has waited long enough")
     }
