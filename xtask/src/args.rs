@@ -198,6 +198,7 @@ const COMMANDS: &[Command] = &[
             FORMAT,
             flag("bless", "write .pristine and the wrong answers' `Fails:` lines from what happened"),
             flag("fresh", "prove again what has not changed"),
+            with("timeout", "SECONDS", "another deadline for each test, for a machine that is busy"),
             with("shard", "K/N", "one of N parts of the exercises, for several machines"),
         ],
     },

@@ -8,6 +8,7 @@ mod proved;
 mod row;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use catalog::{Exercise, Id};
 use judge::overlay::{self, Sources, Variant};
@@ -56,13 +57,15 @@ pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let ids = share(ids, parsed)?;
     let known = Proved::open(&workbook)?;
     let looks_back = !parsed.has("fresh") && !parsed.has("bless");
+    let keeps = !parsed.has("timeout"); // a longer deadline than the reader's proves less
     let stands = |id: &&Id| {
         let exercise = workbook.catalog.get(id);
         looks_back && exercise.is_some_and(|exercise| known.row(&workbook, exercise).is_some())
     };
     let open: Vec<Id> = ids.iter().filter(|id| !stands(id)).cloned().collect();
     let chosen: Vec<&Exercise> = open.iter().filter_map(|id| workbook.catalog.get(id)).collect();
-    let evidence = gather(&workbook, &chosen, json)?;
+    let deadline = parsed.number("timeout")?.map(Duration::from_secs);
+    let evidence = gather(&workbook, &chosen, json, deadline)?;
     let mut blessed = Vec::new();
     if parsed.has("bless") {
         for (exercise, evidence) in chosen.iter().zip(&evidence) {
@@ -79,7 +82,7 @@ pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
                 known.row(&workbook, exercise).ok_or_else(|| Failure::new("the files change while they are read"))?
             }
         };
-        if weighed.is_some() {
+        if weighed.is_some() && keeps {
             known.keep(&workbook, exercise, &row)?;
         }
         rows.push(row);
@@ -120,7 +123,12 @@ fn share(ids: Vec<Id>, parsed: &Parsed) -> Result<Vec<Id>, Failure> {
 }
 
 /// Builds and runs every variant of every chosen exercise, then asks rustfmt and clippy.
-fn gather(workbook: &Workbook, chosen: &[&Exercise], silent: bool) -> Result<Vec<Evidence>, Failure> {
+fn gather(
+    workbook: &Workbook,
+    chosen: &[&Exercise],
+    silent: bool,
+    deadline: Option<Duration>,
+) -> Result<Vec<Evidence>, Failure> {
     let mut evidence: Vec<Evidence> = chosen.iter().map(|_| Evidence::default()).collect();
     if chosen.is_empty() {
         return Ok(evidence);
@@ -135,6 +143,7 @@ fn gather(workbook: &Workbook, chosen: &[&Exercise], silent: bool) -> Result<Vec
     }
     let mut options = check::options(workbook);
     options.colour = false;
+    options.deadline = deadline;
     let overlay = overlay::lay(&workbook.catalog, &workbook.target, "verify", &variants)?;
     let packages: Vec<_> =
         overlay.subjects.iter().map(|subject| (subject.package.as_str(), subject.dir.as_path())).collect();
