@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 /// The site that asks for votes and decides; the others, from 1 on, are participants.
 pub const COORDINATOR: NodeId = NodeId(0);
 
-/// How long the coordinator waits for votes, and a participant for the question.
+/// How long the coordinator waits for votes, from the request on, and a participant for the question, from its start on.
 pub const PATIENCE: Millis = Millis(100);
 
-/// How often a commit is told again until it is acknowledged, and how often an uncertain participant asks.
+/// How often a commit is told again until it is acknowledged, and how often an uncertain participant asks: at once after a
+/// restart, else for the first time so long after its yes.
 pub const RETRY: Millis = Millis(50);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -105,7 +106,7 @@ pub enum Message {
     Voted(Vote),
     /// Whoever knows it: that is how it ended.
     Ended(Outcome),
-    /// Participant, to the coordinator: my log has the commit.
+    /// Participant, to the coordinator, whoever told it: my log has the commit.
     Acknowledged,
     /// An uncertain participant, to anybody: do you know how it ended?
     Ask,
@@ -115,7 +116,7 @@ pub enum Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wake;
 
-/// What a client asks of the coordinator, once: commit what the participants have done.
+/// What a client asks of the coordinator, once and never again: commit what the participants have done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Finish;
 
@@ -129,7 +130,7 @@ pub enum Site {
 }
 
 impl Site {
-    /// Site `id` of `sites`, as it starts with what its log holds. `vote` is what it says when it is asked.
+    /// Site `id` of `sites`, two or more, as it starts with what its log holds. `vote` is what it says when it is asked.
     #[must_use]
     pub fn new(id: NodeId, sites: usize, vote: Vote, log: Option<Log>) -> Self {
         let log = log.unwrap_or_default();

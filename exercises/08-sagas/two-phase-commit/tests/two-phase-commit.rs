@@ -64,12 +64,28 @@ fn place(out: &[Output<Site>], wanted: Message) -> Option<usize> {
     out.iter().position(|output| matches!(output, Output::Send { message, .. } if *message == wanted))
 }
 
+/// After which times a step wants to be reminded.
+fn reminders(out: &[Output<Site>]) -> Vec<Millis> {
+    let after = |output: &Output<Site>| if let Output::SetTimer { after, .. } = output { Some(*after) } else { None };
+    out.iter().filter_map(after).collect()
+}
+
+/// Where a step first says something to anybody.
+fn first_word(out: &[Output<Site>]) -> Option<usize> {
+    out.iter().position(|output| matches!(output, Output::Send { .. } | Output::Reply { .. }))
+}
+
+/// A coordinator of `sites - 1` participants that has just been asked to finish, and what it did so far.
+fn asked(sites: usize) -> (Site, Vec<Output<Site>>) {
+    let mut site = Site::new(COORDINATOR, sites, Vote::Yes, None);
+    let mut out = step(&mut site, Input::Start);
+    out.extend(step(&mut site, Input::Request { call: CallId(0), request: Finish }));
+    (site, out)
+}
+
 /// A coordinator of two participants that has just been asked to finish.
 fn voting() -> Site {
-    let mut site = Site::new(COORDINATOR, 3, Vote::Yes, None);
-    step(&mut site, Input::Start);
-    step(&mut site, Input::Request { call: CallId(0), request: Finish });
-    site
+    asked(3).0
 }
 
 /// The laws of Bernstein, Hadzilacos and Goodman, chapter 7, and the law of the log.
@@ -198,7 +214,8 @@ mod stage_1_states_and_logs {
         }
     }
 
-    /// Whatever a participant hears, in whatever state: it takes a legal step or none.
+    /// Whatever a participant hears, in whatever state: it takes a legal step or none, the record of the step stands before
+    /// every word about it, and only a commit that is in its log is acknowledged, to the coordinator.
     #[test]
     fn no_message_leads_to_an_illegal_step() {
         use Message::{Acknowledged, Ask, Ended, Prepare, Voted};
@@ -216,7 +233,7 @@ mod stage_1_states_and_logs {
                 for message in messages {
                     for from in [COORDINATOR, P2] {
                         let mut site = participant(P1, vote, state);
-                        hear(&mut site, from, message);
+                        let out = hear(&mut site, from, message);
                         let after = state_of(&site);
                         let legal = match state {
                             _ if after == state => true,
@@ -225,6 +242,22 @@ mod stage_1_states_and_logs {
                             State::Committed | State::Aborted => false,
                         };
                         assert!(legal, "{message:?} took a participant from {state:?} to {after:?}");
+                        if after != state {
+                            let (disk, log) = forced(&out).unwrap_or_else(|| {
+                                panic!(
+                                    "{message:?} took it from {state:?} to {after:?}, and nothing is forced: {out:?}"
+                                )
+                            });
+                            assert_eq!(log.state(), after, "the log after {message:?} in {state:?}");
+                            let early = first_word(&out).is_some_and(|word| word < disk);
+                            assert!(!early, "{message:?} in {state:?}: it speaks before {after:?} is on disk: {out:?}");
+                        }
+                        let acknowledged = sent(&out, Acknowledged);
+                        let may = if after == State::Committed { [COORDINATOR].into() } else { BTreeSet::new() };
+                        assert!(
+                            acknowledged.is_subset(&may),
+                            "{message:?} from {from} in {state:?}: acknowledged to {acknowledged:?}, and the log is that of {after:?}"
+                        );
                     }
                 }
             }
@@ -275,15 +308,31 @@ mod stage_1_states_and_logs {
         assert_eq!(place(&out, Message::Ended(Outcome::Commit)), None, "n2 has not voted");
     }
 
-    /// An abort is presumed, so it costs the coordinator no write.
+    #[test]
+    fn a_commit_needs_every_vote_however_many_there_are() {
+        for sites in 2..=8 {
+            let (mut site, _) = asked(sites);
+            for votes in 1..sites {
+                let told =
+                    sent(&hear(&mut site, NodeId(votes), Message::Voted(Vote::Yes)), Message::Ended(Outcome::Commit));
+                let expected = if votes + 1 == sites { (1..sites).map(NodeId).collect() } else { BTreeSet::new() };
+                assert_eq!(told, expected, "told to commit when {votes} of {} have voted yes", sites - 1);
+            }
+        }
+    }
+
+    /// An abort is presumed, so it costs the coordinator no write, neither then nor before. Whoever promised must hear of it.
     #[test]
     fn an_abort_leaves_no_trace_in_the_coordinators_log() {
         for no in [Input::Message { from: P1, message: Message::Voted(Vote::No) }, Input::Timer(Wake)] {
-            let mut site = voting();
+            let (mut site, mut before) = asked(3);
+            before.extend(hear(&mut site, P2, Message::Voted(Vote::Yes)));
+            assert_eq!(forced(&before), None, "nothing is decided, and there is no record that anybody would need");
             let what = format!("{no:?}");
             let out = step(&mut site, no);
             assert_eq!(forced(&out), None, "after {what}: a coordinator without a record says abort anyway");
-            assert_eq!(sent(&out, Message::Ended(Outcome::Abort)), [P1, P2].into(), "after {what}: {out:?}");
+            let told = sent(&out, Message::Ended(Outcome::Abort));
+            assert!(told.contains(&P2), "n2 has voted yes and waits; after {what} it was told nothing: {out:?}");
             let told = out.iter().any(|output| matches!(output, Output::Reply { reply: Outcome::Abort, .. }));
             assert!(told, "after {what} the client must hear that it failed: {out:?}");
         }
@@ -383,6 +432,65 @@ mod stage_2_crash_anywhere {
         assert_eq!(sent(&out, Message::Ended(Outcome::Commit)), [P1, P2].into(), "nobody else will tell them: {out:?}");
         let Site::Coordinator(coordinator) = &site else { panic!("site 0 is the coordinator") };
         assert!(matches!(coordinator.phase(), Phase::Committing { .. }), "{:?}", coordinator.phase());
+    }
+
+    /// Half of them were down when it was decided; the coordinator may have been, since.
+    #[test]
+    fn a_commit_is_told_again_until_everybody_has_acknowledged_it() {
+        for restarted in [false, true] {
+            let mut site = voting();
+            hear(&mut site, P1, Message::Voted(Vote::Yes));
+            hear(&mut site, P2, Message::Voted(Vote::Yes));
+            if restarted {
+                site = Site::new(COORDINATOR, 3, Vote::Yes, Some(Log(vec![Record::Committed])));
+                let out = step(&mut site, Input::Start);
+                assert_eq!(forced(&out), None, "the commit is in the log already: one forced record for each commit");
+            }
+            let commit = Message::Ended(Outcome::Commit);
+            assert_eq!(sent(&hear(&mut site, P1, Message::Ask), commit), [P1].into(), "n1 asks, and it is decided");
+            for (missing, acknowledges) in [(vec![P1, P2], P1), (vec![P2], P2)] {
+                let out = step(&mut site, Input::Timer(Wake));
+                let missing: BTreeSet<_> = missing.into_iter().collect();
+                assert_eq!(
+                    sent(&out, commit),
+                    missing,
+                    "who has not acknowledged is told again (restarted: {restarted})"
+                );
+                assert_eq!(reminders(&out), [RETRY], "and again after RETRY");
+                let out = hear(&mut site, acknowledges, Message::Acknowledged);
+                let ended = forced(&out).is_some_and(|(_, log)| log.0.last() == Some(&Record::End));
+                assert_eq!(ended, acknowledges == P2, "it is forgotten when both have acknowledged: {out:?}");
+            }
+            let forgotten = Site::new(COORDINATOR, 3, Vote::Yes, Some(Log(vec![Record::Committed, Record::End])));
+            for (mut site, input) in [(site, Input::Timer(Wake)), (forgotten, Input::Start)] {
+                let out = step(&mut site, input);
+                assert_eq!(
+                    (first_word(&out), reminders(&out)),
+                    (None, vec![]),
+                    "what is forgotten is not told: {out:?}"
+                );
+            }
+        }
+    }
+
+    /// A vote may take 60 ms there and back. Each yes must not begin the waiting anew.
+    #[test]
+    fn patience_is_for_the_voting_and_retry_for_what_is_decided_or_promised() {
+        let (mut site, out) = asked(3);
+        assert_eq!(reminders(&out), [PATIENCE], "the coordinator waits for votes");
+        let out = hear(&mut site, P1, Message::Voted(Vote::Yes));
+        assert_eq!(reminders(&out), [], "the voting ends PATIENCE after it began, not after the last vote");
+        let working = step(&mut participant(P1, Vote::Yes, State::Working), Input::Start);
+        assert_eq!(reminders(&working), [PATIENCE], "a participant waits for the question");
+        for input in [Input::Start, Input::Timer(Wake)] {
+            let what = format!("{input:?}");
+            let out = step(&mut participant(P1, Vote::Yes, State::Prepared), input);
+            assert_eq!(reminders(&out), [RETRY], "an uncertain participant asks again every RETRY, after {what}");
+        }
+        for state in [State::Committed, State::Aborted] {
+            let out = step(&mut participant(P1, Vote::Yes, state), Input::Timer(Wake));
+            assert_eq!((first_word(&out), reminders(&out)), (None, vec![]), "{state:?} and still busy: {out:?}");
+        }
     }
 
     #[test]
@@ -668,6 +776,9 @@ mod stage_4_the_third_phase {
         for states in [&[Committed, Aborted][..], &[Waiting, Aborted, Precommitted, Committed]] {
             assert!(at(states).is_err(), "{states:?}: one has committed, one has aborted");
         }
+        let why = at(&[Waiting, Committed, Aborted, Aborted]).expect_err("n1 has committed, n2 and n3 have aborted");
+        let named = ["n0", "n1", "n2", "n3"].map(|site| why.contains(site));
+        assert_eq!(named, [false, true, true, false], "n1 committed and n2 was the first to abort, not {why:?}");
     }
 
     /// What the third phase was made for: the coordinator dies at any moment, in the middle of any broadcast, and the
