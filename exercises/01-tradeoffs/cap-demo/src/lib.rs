@@ -15,7 +15,7 @@ pub const GOSSIP: Millis = Millis(50);
 
 /// Orders all writes of the register: by counter, and where two counters are equal by the replica that wrote.
 ///
-/// No two writes share one, as long as a replica never uses the same counter twice.
+/// No two writes share one: a replica never uses a counter twice, not even for two writes that overlap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     /// Greater than that of every write its writer knew of.
@@ -132,7 +132,13 @@ impl Node for CpReplica {
     // TODO: a request begins the first phase and sets a timer; a majority of answers begins the second, then ends the
     // call; the timer ends it too. Ask yourself of every message: can it come late, twice, or after the call has ended?
     fn step(&mut self, input: Input<Self>, _now: Time) -> Vec<Output<Self>> {
-        todo!("{input:?} at {} of {}, which holds {:?}, with {:?}", self.id, self.replicas, self.held, self.pending)
+        todo!(
+            "CpReplica::step: {input:?} at {} of {}, which holds {:?}, with {:?}",
+            self.id,
+            self.replicas,
+            self.held,
+            self.pending
+        )
     }
 
     fn status(&self) -> String {
@@ -192,7 +198,7 @@ impl Node for ApReplica {
 
     // TODO: answer at once; tell the others; and tell them again, for what the network swallowed nobody asks for.
     fn step(&mut self, input: Input<Self>, _now: Time) -> Vec<Output<Self>> {
-        todo!("{input:?} at {} of {}, which holds {:?}", self.id, self.replicas, self.held)
+        todo!("ApReplica::step: {input:?} at {} of {}, which holds {:?}", self.id, self.replicas, self.held)
     }
 
     fn status(&self) -> String {
@@ -226,7 +232,8 @@ pub enum WhenSilent {
 /// All that a designer can choose in the smallest of worlds: two replicas, a write at one, then a read at the other.
 ///
 /// The writer's replica updates the other and waits for its confirmation. The reader's replica asks the other what it
-/// holds and waits for the answer. What is left to choose is what each does when it has waited in vain.
+/// holds and waits for the answer. What is left to choose is what each does when it has waited in vain. The writer's replica
+/// holds the write from the start, whether it is acknowledged or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Strategy {
     /// The replica that the writer asked, without a confirmation.

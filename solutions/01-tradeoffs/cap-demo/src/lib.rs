@@ -15,7 +15,7 @@ pub const GOSSIP: Millis = Millis(50);
 
 /// Orders all writes of the register: by counter, and where two counters are equal by the replica that wrote.
 ///
-/// No two writes share one, as long as a replica never uses the same counter twice.
+/// No two writes share one: a replica never uses a counter twice, not even for two writes that overlap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     /// Greater than that of every write its writer knew of.
@@ -330,7 +330,8 @@ pub enum WhenSilent {
 /// All that a designer can choose in the smallest of worlds: two replicas, a write at one, then a read at the other.
 ///
 /// The writer's replica updates the other and waits for its confirmation. The reader's replica asks the other what it
-/// holds and waits for the answer. What is left to choose is what each does when it has waited in vain.
+/// holds and waits for the answer. What is left to choose is what each does when it has waited in vain. The writer's replica
+/// holds the write from the start, whether it is acknowledged or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Strategy {
     /// The replica that the writer asked, without a confirmation.
