@@ -69,7 +69,8 @@ pub enum Message {
     Appended {
         /// The follower's term.
         term: Term,
-        /// Whether its log agrees with the leader's now, and how far; or not yet.
+        /// Whether its log agrees with the leader's now, and how far; or not yet. To a leader of an earlier term this says
+        /// nothing; the term says it all.
         outcome: Result<Matched, Mismatch>,
     },
 }
@@ -235,7 +236,8 @@ impl Server {
         Saved { ballot: self.election.ballot(), log: self.log.clone() }
     }
 
-    /// Begins to lead: knows nothing of the others' logs, and assumes that they are as long as its own.
+    /// Begins to lead: knows nothing of the others' logs, assumes that they are as long as its own, and speaks at once.
+    /// It adds no entry of its own; older ones wait for the next command.
     fn begin_to_lead(&mut self) -> Vec<Output<Self>> {
         todo!("what {} knows of {} servers: next {:?}, matched {:?}", self.id, self.servers, self.next, self.matched)
     }
@@ -245,7 +247,7 @@ impl Server {
         todo!("an `Append` from {} for each of the others, from its place in {:?}", self.id, self.next)
     }
 
-    /// Takes in a client's command: at its end of the log if it leads, else not at all.
+    /// Takes in a client's command, at its end of the log, if it leads, and speaks at once; else not at all.
     fn propose(&mut self, call: CallId, command: Command) -> Vec<Output<Self>> {
         // TODO: who will tell the client, when, and how does that server know that the command at this index is still its own?
         todo!("{call}: {command}, while these wait: {:?}", self.waiting)
@@ -256,7 +258,8 @@ impl Server {
         todo!("answer {from}, which says {append:?}, and learn how far the log is committed: now {}", self.commit)
     }
 
-    /// Hears, as the leader of this very term, what became of an append.
+    /// Hears, as the leader of this very term, what became of an append. To a mismatch that is news it sends at once what
+    /// that follower lacks, from where it says. A commit is worth no message of its own: the next append carries it.
     fn hear_appended(&mut self, from: NodeId, outcome: Result<Matched, Mismatch>) -> Vec<Output<Self>> {
         // TODO: answers come late, twice and out of order. What may they change, and in which direction?
         todo!("{from} answered {outcome:?}; matched {:?}, next {:?}", self.matched, self.next)
@@ -290,7 +293,8 @@ impl Server {
 
     fn hear(&mut self, from: NodeId, message: &Message) -> Vec<Output<Self>> {
         let mut out = vec![];
-        if self.election.enter(message.term()) {
+        let deposed = self.election.enter(message.term());
+        if deposed {
             out.extend([Output::CancelTimer(Timer::Heartbeat), self.wait()]);
         }
         let current = message.term() == self.election.term();
@@ -348,6 +352,7 @@ impl Node for Server {
             Input::Message { from, message } => self.hear(from, &message),
         };
         if (self.election.ballot(), &self.log) != (before.0, &before.1) {
+            // All of it, since a log here is short; a real one writes only what is new.
             out.insert(0, Output::Persist(self.saved())); // first: what is said must be on disk before it is said
         }
         out

@@ -69,7 +69,8 @@ pub enum Message {
     Appended {
         /// The follower's term.
         term: Term,
-        /// Whether its log agrees with the leader's now, and how far; or not yet.
+        /// Whether its log agrees with the leader's now, and how far; or not yet. To a leader of an earlier term this says
+        /// nothing; the term says it all.
         outcome: Result<Matched, Mismatch>,
     },
 }
@@ -257,7 +258,8 @@ impl Server {
         Saved { ballot: self.election.ballot(), log: self.log.clone() }
     }
 
-    /// Begins to lead: knows nothing of the others' logs, and assumes that they are as long as its own.
+    /// Begins to lead: knows nothing of the others' logs, assumes that they are as long as its own, and speaks at once.
+    /// It adds no entry of its own; older ones wait for the next command.
     // ANCHOR: lead
     fn begin_to_lead(&mut self) -> Vec<Output<Self>> {
         self.next = vec![self.log.last() + 1; self.servers];
@@ -283,7 +285,7 @@ impl Server {
     }
     // ANCHOR_END: lead
 
-    /// Takes in a client's command: at its end of the log if it leads, else not at all.
+    /// Takes in a client's command, at its end of the log, if it leads, and speaks at once; else not at all.
     // ANCHOR: propose
     fn propose(&mut self, call: CallId, command: Command) -> Vec<Output<Self>> {
         if !self.election.leads() {
@@ -312,7 +314,8 @@ impl Server {
     }
     // ANCHOR_END: follow
 
-    /// Hears, as the leader of this very term, what became of an append.
+    /// Hears, as the leader of this very term, what became of an append. To a mismatch that is news it sends at once what
+    /// that follower lacks, from where it says. A commit is worth no message of its own: the next append carries it.
     // ANCHOR: answered
     fn hear_appended(&mut self, from: NodeId, outcome: Result<Matched, Mismatch>) -> Vec<Output<Self>> {
         match outcome {
@@ -383,7 +386,8 @@ impl Server {
 
     fn hear(&mut self, from: NodeId, message: &Message) -> Vec<Output<Self>> {
         let mut out = vec![];
-        if self.election.enter(message.term()) {
+        let deposed = self.election.enter(message.term());
+        if deposed {
             out.extend([Output::CancelTimer(Timer::Heartbeat), self.wait()]);
         }
         let current = message.term() == self.election.term();
@@ -441,6 +445,7 @@ impl Node for Server {
             Input::Message { from, message } => self.hear(from, &message),
         };
         if (self.election.ballot(), &self.log) != (before.0, &before.1) {
+            // All of it, since a log here is short; a real one writes only what is new.
             out.insert(0, Output::Persist(self.saved())); // first: what is said must be on disk before it is said
         }
         out
