@@ -80,6 +80,19 @@ mod stage_1_opening {
         assert_eq!(breaker.state(Time(0)), State::Closed, "4 of 10 failed and the threshold is 50 %");
     }
 
+    /// 29 of 100 are 29 %, although 29.0 / 100.0 * 100.0 is less.
+    #[test]
+    fn every_share_of_a_hundred_reaches_its_own_percentage() {
+        for percent in 1..=100_u8 {
+            let failures = usize::from(percent);
+            let breaker = after(config(100, 100, percent, 3), &("S".repeat(100 - failures) + &"F".repeat(failures)));
+
+            let until = Time(30_000);
+            let message = format!("{percent} of 100 failed and the threshold is {percent} %");
+            assert_eq!(breaker.state(Time(0)), State::Open { until }, "{message}");
+        }
+    }
+
     /// Nine calls were made since the deployment, and all of them failed. Nine are fewer than ten.
     #[test]
     fn too_few_outcomes_are_not_judged() {
@@ -390,25 +403,41 @@ mod stage_4_many_at_once {
     use kit::{Sometimes, for_seeds};
     use pretty_assertions::assert_eq;
     use rand::RngExt as _;
-    use std::sync::Barrier;
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
-    /// Eight threads wait at a barrier and ask together; nobody reports before all have their answer.
+    /// For each of 200 breakers, four threads wait for one another and then ask until they are rejected.
+    /// Nobody reports. Two threads that both see the last probe free, and both take it, are one too many.
     #[test]
     fn threads_that_ask_together_get_exactly_the_probes() {
-        const THREADS: usize = 8;
-        for round in 0..100 {
-            let breaker = tripped(usual());
-            let barrier = Barrier::new(THREADS);
-            let answers: Vec<_> = std::thread::scope(|scope| {
-                let ask = || {
-                    barrier.wait();
-                    breaker.admit(HALF_OPEN_FROM)
-                };
-                let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(ask)).collect();
-                threads.into_iter().map(|thread| thread.join().expect("asking panics in no thread")).collect()
-            });
-            let permits: Vec<_> = answers.into_iter().flatten().collect();
-            assert_eq!(permits.len(), 3, "round {round}: 3 probes, 8 threads: this many reached the dependency");
+        const THREADS: usize = 4;
+        const PROBES: usize = 8;
+        let breakers: Vec<_> = (0..200).map(|_| tripped(config(10, 10, 50, PROBES))).collect();
+        let arrived = AtomicUsize::new(0);
+        let ask = || {
+            let mut permits = Vec::new();
+            for (round, breaker) in breakers.iter().enumerate() {
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < (round + 1) * THREADS {
+                    std::thread::yield_now();
+                }
+                let asked = std::iter::from_fn(|| breaker.admit(HALF_OPEN_FROM).ok()).take(2 * PROBES);
+                // A thread that panicked would keep the others waiting for ever.
+                permits.push(catch_unwind(AssertUnwindSafe(|| asked.collect::<Vec<_>>())).unwrap_or_default());
+            }
+            permits
+        };
+
+        let permits: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("its panics were caught")).collect()
+        });
+
+        for round in 0..breakers.len() {
+            let admitted: usize = permits.iter().map(|of_thread| of_thread[round].len()).sum();
+            assert_eq!(admitted, PROBES, "breaker {round}: 8 probes, 4 threads: this many reached the dependency");
         }
     }
 
@@ -463,12 +492,13 @@ mod stage_4_many_at_once {
         ]);
         for_seeds(200, |seed| {
             let mut rng = seed.rng();
-            let config = config(
+            let mut config = config(
                 rng.random_range(1..=8),
-                rng.random_range(1..=10),
+                rng.random_range(0..=10),
                 rng.random_range(1..=100),
                 rng.random_range(1..=4),
             );
+            config.open_for = Millis(rng.random_range(0..=40_000));
             let (window, probes) = (config.window.get(), config.probes.get());
             let enough = config.minimum_calls.min(window);
             let reached = |failures: usize, calls: usize| failures * 100 >= usize::from(config.threshold.get()) * calls;
