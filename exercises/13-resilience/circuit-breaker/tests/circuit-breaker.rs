@@ -498,7 +498,7 @@ mod stage_4_many_at_once {
                 rng.random_range(1..=100),
                 rng.random_range(1..=4),
             );
-            config.open_for = Millis(rng.random_range(0..=40_000));
+            config.open_for = Millis(rng.random_range(1..=40_000));
             let (window, probes) = (config.window.get(), config.probes.get());
             let enough = config.minimum_calls.min(window);
             let reached = |failures: usize, calls: usize| failures * 100 >= usize::from(config.threshold.get()) * calls;
