@@ -23,7 +23,8 @@ pub struct Client(pub u32);
 pub enum Change {
     /// The key holds this value from now on.
     Put(Key, u64),
-    /// The key holds so much more from now on; at first it holds 0.
+    /// The key holds so much more from now on; at first it holds 0. Beyond [`u64::MAX`] it wraps around: what is in the log is
+    /// applied on every server and again after every restart, so nothing in it may stop a server.
     Add(Key, u64),
 }
 
@@ -32,7 +33,8 @@ pub enum Change {
 pub struct Command {
     /// Who wants it.
     pub client: Client,
-    /// Its number among the client's commands; a client that asks again uses the same one.
+    /// Its number among the client's commands, from 0 or more on, each greater than the one before; a client that asks again
+    /// uses the same one.
     pub serial: u64,
     /// What is to be changed.
     pub change: Change,
@@ -161,7 +163,7 @@ impl Store {
     /// the answer any more: it changes nothing, and what is returned does not matter.
     pub fn apply(&mut self, command: &Command) -> u64 {
         // TODO: the same command can stand in the log twice. Who remembers that it was applied, and for how long?
-        todo!("{command:?} once, though it may come again; sessions are {:?}", self.sessions)
+        todo!("apply a command once, though it may come again: {command:?}, with sessions {:?}", self.sessions)
     }
 }
 
@@ -230,28 +232,29 @@ impl Server {
     fn request(&mut self, call: CallId, request: Request) -> Vec<Output<Self>> {
         // TODO: a leader that was deposed a second ago believes what it believed two seconds ago. What must happen between a
         // read and its answer?
-        todo!("{call}: {request:?}, while these wait: {:?} and {:?}", self.writes, self.reads)
+        todo!("answer a request, now or later: {call}, {request:?}; waiting are {:?} and {:?}", self.writes, self.reads)
     }
 
     /// Applies what is committed and not yet applied, in order, and tells the clients whose commands these were. A client
-    /// in whose place another leader's entry was committed is told [`Reply::NotLeader`].
+    /// in whose place another leader's entry was committed is told [`Reply::NotLeader`], and so is one whose place a snapshot
+    /// went past without a word of its command.
     fn apply(&mut self) -> Vec<Output<Self>> {
         todo!("apply what is committed behind {}, and tell {:?}", self.applied, self.writes)
     }
 
     /// Answers the reads that may be answered now, and those that this server cannot answer any more.
     fn answer_reads(&mut self) -> Vec<Output<Self>> {
-        todo!("which of {:?} may be answered now, and which never?", self.reads)
+        todo!("which reads may be answered now, and which never? {:?}", self.reads)
     }
 
-    /// Cuts the log behind the last applied entry, if it holds more than `most_entries` applied ones, and keeps a snapshot of
-    /// the store in their place.
+    /// Cuts off the log up to and including the last applied entry, if it holds more than `most_entries` applied ones, and
+    /// keeps a snapshot of the store in their place. What follows that entry stays.
     fn compact(&mut self) {
         let base = self.raft.log().base.index;
         if self.applied - base <= self.most_entries as u64 {
             return;
         }
-        todo!("keep a snapshot in the place of what {:?} holds up to {}", self.raft.log(), self.applied)
+        todo!("keep a snapshot in the place of the log up to {}, here {:?}", self.applied, self.raft.log())
     }
 
     /// What a follower is sent that lacks what the log no longer holds.
@@ -259,10 +262,11 @@ impl Server {
         todo!("what {to} lacks is in {:?}", self.snapshot)
     }
 
-    /// Hears the snapshot of the leader of its own term, and answers up to where its log agrees with the leader's now.
+    /// Hears the snapshot of the leader of its own term, and answers in any case up to where its log agrees with the leader's
+    /// now, as far as the snapshot tells. Round 0: a snapshot does not ask who leads.
     fn hear_snapshot(&mut self, from: NodeId, snapshot: &Snapshot) -> Vec<Output<Self>> {
         // TODO: messages overtake each other. What if this one is older than the store?
-        todo!("take in {snapshot:?} of {from}, with {} entries applied", self.applied)
+        todo!("take in a snapshot of {from}, or not, with {} entries applied: {snapshot:?}", self.applied)
     }
 
     // -----------------------------------------------------------------------------------------------------------------

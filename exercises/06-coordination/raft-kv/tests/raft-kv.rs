@@ -8,7 +8,8 @@ use kit::{
     CallId, Cluster, Fault, Input, Millis, Network, Node, NodeId, Output, Seed, Sim, Sometimes, Time, for_seeds,
 };
 use raft_kv::{
-    Change, Client, Command, Key, Message, Place, Reply, Request, Saved, Server, Snapshot, Store, Term, Timeouts, Timer,
+    Append, Ballot, Change, Client, Command, Entry, Key, Log, Message, Place, Reply, Request, Saved, Server, Snapshot,
+    Store, Term, Timeouts, Timer,
 };
 use std::collections::BTreeMap;
 
@@ -76,13 +77,22 @@ fn nothing_goes_back() -> impl FnMut(&Cluster<'_, Server>) -> Result<(), String>
 /// The log is cut: of what is applied it holds no more than `most`.
 fn log_is_short(most: usize) -> impl FnMut(&Cluster<'_, Server>) -> Result<(), String> {
     move |cluster| {
-        cluster.up().find(|(_, node)| node.store().0 - node.raft().log().base.index > most as u64).map_or(
-            Ok(()),
-            |(id, node)| {
-                let held = node.store().0 - node.raft().log().base.index;
-                Err(format!("{id} keeps {held} applied entries in its log and should keep {most} at most"))
-            },
-        )
+        for (id, node) in cluster.up() {
+            let (applied, base) = (node.store().0, node.raft().log().base.index);
+            match applied.checked_sub(base) {
+                None => {
+                    return Err(format!(
+                        "{id} has applied {applied} entries and its log begins behind {base}: what it kept does not fit \
+                         together, and the entries between are nowhere"
+                    ));
+                }
+                Some(held) if held > most as u64 => {
+                    return Err(format!("{id} keeps {held} applied entries in its log and should keep {most} at most"));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -287,6 +297,83 @@ fn ordeal<const N: usize>(
     sim
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// One server of three, step by step
+// ---------------------------------------------------------------------------------------------------------------------
+
+const B: NodeId = NodeId(1);
+const C: NodeId = NodeId(2);
+
+fn alone(most: usize, saved: Option<Saved>) -> Server {
+    server(Seed(1), NodeId(0), 3, most, saved)
+}
+
+fn hear(server: &mut Server, from: NodeId, message: Message) -> Vec<Output<Server>> {
+    server.step(Input::Message { from, message }, Time(1))
+}
+
+fn request(server: &mut Server, call: u64, request: Request) -> Vec<Output<Server>> {
+    server.step(Input::Request { call: CallId(call), request }, Time(1))
+}
+
+fn place(term: u64, index: u64) -> Place {
+    Place { term: Term(term), index }
+}
+
+/// From the leader of `term`: so many entries of that term without a command, behind `after`.
+fn entries(term: u64, after: Place, count: usize, commit: u64) -> Message {
+    let entries = vec![Entry { term: Term(term), command: None }; count];
+    Message::Append(Append { term: Term(term), after, entries, commit, round: 0 })
+}
+
+/// A follower's word: its log agrees up to `index`, and in `round` it followed.
+fn have(term: u64, index: u64, round: u64) -> Message {
+    Message::Appended { term: Term(term), outcome: Ok(index), round }
+}
+
+fn install(term: u64, last: Place, store: &Store) -> Message {
+    Message::Install { term: Term(term), snapshot: Snapshot { last, store: store.clone() } }
+}
+
+/// It stands, and b votes for it.
+fn win(server: &mut Server) {
+    server.step(Input::Timer(Timer::Election), Time(1));
+    let term = server.raft().election().term();
+    hear(server, B, Message::Vote { term, granted: true });
+}
+
+/// A server that leads term 1 and has committed its first entry.
+fn leading(most: usize) -> Server {
+    let mut server = alone(most, None);
+    win(&mut server);
+    hear(&mut server, B, have(1, 1, 0));
+    server
+}
+
+fn replies(out: &[Output<Server>]) -> Vec<(u64, Reply)> {
+    let reply = |output: &Output<Server>| match output {
+        Output::Reply { call, reply } => Some((call.0, *reply)),
+        _ => None,
+    };
+    out.iter().filter_map(reply).collect()
+}
+
+/// What it answers to appends and snapshots: the outcome and the round.
+fn agreed(out: &[Output<Server>]) -> Vec<(Result<u64, u64>, u64)> {
+    let appended = |output: &Output<Server>| match output {
+        Output::Send { message: Message::Appended { outcome, round, .. }, .. } => Some((*outcome, *round)),
+        _ => None,
+    };
+    out.iter().filter_map(appended).collect()
+}
+
+/// The store in which client 2 has put 7 under x.
+fn sevens() -> Store {
+    let mut store = Store::default();
+    store.apply(&write(2, 1, Change::Put('x', 7)));
+    store
+}
+
 /// Whether some message with this in its label arrived.
 fn arrived(sim: &Sim<Server>, words: &str) -> bool {
     sim.trace().events.iter().any(|event| match &event.what {
@@ -336,6 +423,35 @@ mod stage_1_store {
         store.apply(&write(1, 1, Change::Put('x', 1)));
         assert_eq!(store.read('x'), 2, "the client had its answer to serial 1 before it sent serial 2");
     }
+
+    /// "Set to 5" looks harmless to repeat; not when somebody has set something else since.
+    #[test]
+    fn a_put_that_comes_twice_takes_nothing_back() {
+        for serial in [0, 1, 7] {
+            let mut store = Store::default();
+            let command = write(1, serial, Change::Put('x', 5));
+            assert_eq!(store.apply(&command), 5, "the first command of client 1 has serial {serial}");
+            store.apply(&write(2, 1, Change::Put('x', 6)));
+            assert_eq!((store.apply(&command), store.read('x')), (5, 6), "serial {serial}, repeated after another put");
+        }
+    }
+
+    #[test]
+    fn no_client_is_forgotten() {
+        let mut store = Store::default();
+        for _ in 0..2 {
+            (0..10_000).for_each(|client| _ = store.apply(&write(client, 1, Change::Add('x', 1))));
+        }
+        assert_eq!(store.read('x'), 10_000, "each of 10 000 clients asked twice for one addition");
+    }
+
+    /// An entry that stops a server stops every server, and again after every restart.
+    #[test]
+    fn an_addition_beyond_the_greatest_number_wraps_around() {
+        let mut store = Store::default();
+        store.apply(&write(1, 1, Change::Put('x', u64::MAX)));
+        assert_eq!(store.apply(&write(1, 2, Change::Add('x', 3))), 2, "u64::MAX and 3");
+    }
 }
 
 mod stage_2_one_machine {
@@ -344,6 +460,62 @@ mod stage_2_one_machine {
 
     /// No log is cut in this stage.
     const NEVER: usize = usize::MAX;
+
+    /// b may have answered the first round, then have voted for c, and c may have acknowledged a write, all before the
+    /// second read began.
+    #[test]
+    fn a_read_is_not_confirmed_by_a_round_that_began_before_it() {
+        let mut server = leading(NEVER);
+        assert_eq!(replies(&request(&mut server, 1, Request::Read('x'))), [], "nobody has confirmed anything");
+        assert_eq!(replies(&request(&mut server, 2, Request::Read('x'))), [], "nobody has confirmed anything");
+        let out = hear(&mut server, B, have(1, 1, 1));
+        assert_eq!(replies(&out), [(1, Reply::Value(0))], "round 1 was under way when read 2 came");
+        let out = hear(&mut server, B, have(1, 1, 9));
+        assert_eq!(replies(&out), [(2, Reply::Value(0))], "a later round confirms read 2");
+    }
+
+    /// Reads of three keys wait for one confirmation; a client, impatient, asks for the same write twice.
+    #[test]
+    fn each_call_is_answered_once() {
+        let mut server = leading(NEVER);
+        let mut out = vec![];
+        for (call, key) in [(1, 'a'), (2, 'z'), (3, 'ß')] {
+            out.extend(request(&mut server, call, Request::Read(key)));
+        }
+        out.extend(request(&mut server, 4, put(1, 1, 'y', 5)));
+        out.extend(request(&mut server, 5, put(1, 1, 'y', 5)));
+        assert_eq!(replies(&out), [], "nobody else has confirmed or stored anything");
+        let last = server.raft().log().last();
+        let mut told = replies(&hear(&mut server, B, have(1, last, 9)));
+        told.sort_by_key(|(call, _)| *call);
+        let (read, written) = (Reply::Value(0), Reply::Value(5));
+        assert_eq!(told, [(1, read), (2, read), (3, read), (4, written), (5, written)]);
+    }
+
+    /// Its own first entry is not committed yet: the read waits for that one, and needs no other.
+    #[test]
+    fn a_read_at_a_new_leader_adds_no_entry() {
+        let mut server = alone(NEVER, None);
+        win(&mut server);
+        let out = request(&mut server, 1, Request::Read('x'));
+        assert_eq!((server.raft().log().last(), replies(&out)), (1, vec![]), "its first entry is not committed");
+        assert_eq!(replies(&hear(&mut server, B, have(1, 1, 1))), [(1, Reply::Value(0))]);
+    }
+
+    /// A write waits at index 2 of term 1. The next leader puts its own entry there; then this server leads again and
+    /// commits what it was sent. It leads, and it led, and the entry is another client's.
+    #[test]
+    fn a_leader_that_is_elected_again_does_not_take_others_entries_for_its_own() {
+        let mut server = leading(NEVER);
+        let mut out = request(&mut server, 1, put(1, 1, 'x', 5));
+        let theirs = vec![Entry { term: Term(2), command: Some(write(2, 1, Change::Put('x', 7))) }];
+        let append = Append { term: Term(2), after: place(1, 1), entries: theirs, commit: 1, round: 0 };
+        out.extend(hear(&mut server, B, Message::Append(append)));
+        win(&mut server);
+        out.extend(hear(&mut server, C, have(3, 3, 0)));
+        assert_eq!(server.store().0, 3, "c has all three entries, so they are committed");
+        assert_eq!(replies(&out), [(1, Reply::NotLeader)], "client 2's command stands at 2, and client 1 waits there");
+    }
 
     #[test]
     fn what_is_written_is_read_and_every_server_holds_it() {
@@ -562,10 +734,79 @@ mod stage_3_snapshots {
         let message = Message::Install { term: Term(1), snapshot };
         let said = follower.step(Input::Message { from: NodeId(1), message }, Time(1));
         assert_eq!(follower.store(), (3, &store), "the store after three entries, as the leader has it");
-        let agreed = said
-            .iter()
-            .any(|output| matches!(output, Output::Send { message: Message::Appended { outcome: Ok(3), .. }, .. }));
-        assert!(agreed, "the leader must learn that it can go on behind 3, and hears {said:?}");
+        assert_eq!(agreed(&said), [(Ok(3), 0)], "the leader must learn that it can go on behind 3");
+        let saved = said.iter().rev().find_map(|output| match output {
+            Output::Persist(saved) => Some(saved.clone()),
+            _ => None,
+        });
+        let restarted = server(Seed(1), NodeId(0), 3, MOST, saved);
+        assert_eq!(restarted.store(), (3, &store), "a crash, and it starts from what it saved");
+    }
+
+    /// The leader vouches for the snapshot only. Entries behind it may not be in its log; they may also be copies that it has
+    /// counted.
+    #[test]
+    fn what_lies_behind_a_snapshot_is_neither_confirmed_nor_dropped() {
+        let mut follower = alone(MOST, None);
+        hear(&mut follower, B, entries(1, place(0, 0), 5, 0));
+        let out = hear(&mut follower, C, install(2, place(1, 3), &sevens()));
+        assert_eq!(agreed(&out), [(Ok(3), 0)], "it agrees with the leader up to 3, and 4 and 5 are not known to agree");
+        assert_eq!(follower.raft().log().last(), 5, "entry 3 is the leader's, so 4 and 5 may be as well");
+    }
+
+    /// The first answer was lost. Without another the leader would send its snapshot for ever.
+    #[test]
+    fn a_snapshot_that_brings_nothing_is_answered_all_the_same() {
+        let mut follower = alone(MOST, None);
+        hear(&mut follower, B, install(1, place(1, 3), &sevens()));
+        for last in [3, 2] {
+            let out = hear(&mut follower, B, install(1, place(1, last), &sevens()));
+            let right = agreed(&out).iter().any(|(outcome, _)| outcome.is_ok_and(|index| (last..=3).contains(&index)));
+            assert!(right, "a snapshot up to {last} comes to a store up to 3, and the answer is {out:?}");
+        }
+    }
+
+    /// Five entries that were never committed, of an earlier leader or of a later one than the snapshot's last entry.
+    #[test]
+    fn a_longer_or_a_later_log_does_not_keep_a_snapshot_out() {
+        for term in [1, 3] {
+            let mut follower = alone(MOST, None);
+            hear(&mut follower, B, entries(term, place(0, 0), 5, 0));
+            hear(&mut follower, C, install(4, place(2, 4), &sevens()));
+            assert_eq!(follower.store(), (4, &sevens()), "it held five entries of term {term}, none of them committed");
+            assert_eq!(follower.raft().log().end(), place(2, 4), "its entry 4 is not the leader's, so nor is 5");
+        }
+    }
+
+    #[test]
+    fn a_client_whose_place_a_snapshot_went_past_is_told_to_ask_again() {
+        let mut server = leading(MOST);
+        let mut out = request(&mut server, 1, put(1, 1, 'x', 5));
+        out.extend(hear(&mut server, B, install(2, place(2, 5), &sevens())));
+        assert_eq!(replies(&out), [(1, Reply::NotLeader)], "x holds 7, which is client 2's; nobody did client 1's");
+    }
+
+    #[test]
+    fn a_log_is_cut_at_the_place_of_its_last_applied_entry() {
+        let mut follower = alone(3, None);
+        hear(&mut follower, B, entries(1, place(0, 0), 10, 0));
+        hear(&mut follower, C, entries(2, place(1, 10), 0, 9));
+        assert_eq!(follower.raft().log().base, place(1, 9), "entry 9 is of term 1, whoever leads now");
+        assert_eq!(follower.raft().log().end(), place(1, 10), "entry 10 is not committed, and nowhere else");
+    }
+
+    #[test]
+    fn a_snapshot_of_an_earlier_term_is_sent_in_the_leaders_own() {
+        let snapshot = Snapshot { last: place(3, 20), store: sevens() };
+        let log = Log { base: place(3, 20), entries: vec![] };
+        let mut server = alone(MOST, Some(Saved { ballot: Ballot { term: Term(5), voted_for: None }, snapshot, log }));
+        win(&mut server);
+        let out = hear(&mut server, B, Message::Appended { term: Term(6), outcome: Err(1), round: 0 });
+        let sent = out.iter().find_map(|output| match output {
+            Output::Send { to: B, message: Message::Install { term, snapshot } } => Some((*term, snapshot.last)),
+            _ => None,
+        });
+        assert_eq!(sent, Some((Term(6), place(3, 20))), "a follower in term 6 hears nobody of an earlier one");
     }
 
     #[test]
@@ -656,8 +897,6 @@ mod stage_4_every_order {
     use super::*;
 
     const A: NodeId = NodeId(0);
-    const B: NodeId = NodeId(1);
-    const C: NodeId = NodeId(2);
     const WRITE: CallId = CallId(0);
     const READ: CallId = CallId(1);
 

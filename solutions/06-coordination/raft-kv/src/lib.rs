@@ -23,7 +23,8 @@ pub struct Client(pub u32);
 pub enum Change {
     /// The key holds this value from now on.
     Put(Key, u64),
-    /// The key holds so much more from now on; at first it holds 0.
+    /// The key holds so much more from now on; at first it holds 0. Beyond [`u64::MAX`] it wraps around: what is in the log is
+    /// applied on every server and again after every restart, so nothing in it may stop a server.
     Add(Key, u64),
 }
 
@@ -32,7 +33,8 @@ pub enum Change {
 pub struct Command {
     /// Who wants it.
     pub client: Client,
-    /// Its number among the client's commands; a client that asks again uses the same one.
+    /// Its number among the client's commands, from 0 or more on, each greater than the one before; a client that asks again
+    /// uses the same one.
     pub serial: u64,
     /// What is to be changed.
     pub change: Change,
@@ -168,7 +170,7 @@ impl Store {
         }
         let (key, value) = match command.change {
             Change::Put(key, value) => (key, value),
-            Change::Add(key, more) => (key, self.read(key) + more),
+            Change::Add(key, more) => (key, self.read(key).wrapping_add(more)),
         };
         self.values.insert(key, value);
         self.sessions.insert(command.client, (command.serial, value));
@@ -262,7 +264,8 @@ impl Server {
     // ANCHOR_END: request
 
     /// Applies what is committed and not yet applied, in order, and tells the clients whose commands these were. A client
-    /// in whose place another leader's entry was committed is told [`Reply::NotLeader`].
+    /// in whose place another leader's entry was committed is told [`Reply::NotLeader`], and so is one whose place a snapshot
+    /// went past without a word of its command.
     // ANCHOR: apply_committed
     fn apply(&mut self) -> Vec<Output<Self>> {
         let mut out = vec![];
@@ -305,8 +308,8 @@ impl Server {
     }
     // ANCHOR_END: answer_reads
 
-    /// Cuts the log behind the last applied entry, if it holds more than `most_entries` applied ones, and keeps a snapshot of
-    /// the store in their place.
+    /// Cuts off the log up to and including the last applied entry, if it holds more than `most_entries` applied ones, and
+    /// keeps a snapshot of the store in their place. What follows that entry stays.
     // ANCHOR: compact
     fn compact(&mut self) {
         let base = self.raft.log().base.index;
@@ -326,7 +329,8 @@ impl Server {
         Output::Send { to, message }
     }
 
-    /// Hears the snapshot of the leader of its own term, and answers up to where its log agrees with the leader's now.
+    /// Hears the snapshot of the leader of its own term, and answers in any case up to where its log agrees with the leader's
+    /// now, as far as the snapshot tells. Round 0: a snapshot does not ask who leads.
     fn hear_snapshot(&mut self, from: NodeId, snapshot: &Snapshot) -> Vec<Output<Self>> {
         let index = snapshot.last.index;
         if index > self.applied {
