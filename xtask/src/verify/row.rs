@@ -25,6 +25,7 @@ pub(crate) struct Row {
     parts: Vec<String>,
     wrong_count: usize,
     tests: usize,
+    words: usize,
     is_kept: bool,
 }
 
@@ -35,14 +36,34 @@ impl Row {
         let tests = evidence.judged.get("solution").map_or(0, |judged| judged.verdict.tests.len());
         let parts = parts(workbook, exercise, evidence);
         let wrong_count = exercise.misconceptions.len();
-        Self { id: exercise.id.clone(), stub, solution, wrong, parts, wrong_count, tests, is_kept: false }
+        Self {
+            id: exercise.id.clone(),
+            stub,
+            solution,
+            wrong,
+            parts,
+            wrong_count,
+            tests,
+            words: words_of(exercise),
+            is_kept: false,
+        }
     }
 
     /// The row of an exercise that was proved before, with so many tests.
     pub(crate) fn kept(exercise: &Exercise, tests: usize) -> Self {
         let none = Vec::new;
         let (id, wrong_count) = (exercise.id.clone(), exercise.misconceptions.len());
-        Self { id, stub: none(), solution: none(), wrong: none(), parts: none(), wrong_count, tests, is_kept: true }
+        Self {
+            id,
+            stub: none(),
+            solution: none(),
+            wrong: none(),
+            parts: none(),
+            wrong_count,
+            tests,
+            words: words_of(exercise),
+            is_kept: true,
+        }
     }
 
     /// How many tests the exercise has.
@@ -78,8 +99,9 @@ impl Row {
             mark(&self.wrong),
             mark(&self.parts),
             ui::dim(&format!(
-                "{}{}",
+                "{}, {}{}",
                 ui::count(self.tests, "test"),
+                ui::count(self.words, "word"),
                 if self.is_kept { ", unchanged since it was proved" } else { "" }
             )),
         );
@@ -255,8 +277,7 @@ fn book(workbook: &Workbook, exercise: &Exercise) -> Vec<String> {
             reasons.push(format!("{}: still the scaffold's", file(name)));
         }
     }
-    let page = fs::read_to_string(exercise.page()).unwrap_or_default();
-    let words = prose(&page);
+    let words = words_of(exercise);
     if words > PROSE {
         reasons.push(format!(
             "{}: {words} words of prose; nobody reads more than {PROSE}",
@@ -264,6 +285,11 @@ fn book(workbook: &Workbook, exercise: &Exercise) -> Vec<String> {
         ));
     }
     reasons
+}
+
+/// How long the exercise's page is.
+fn words_of(exercise: &Exercise) -> usize {
+    prose(&fs::read_to_string(exercise.page()).unwrap_or_default())
 }
 
 /// The words of a page outside code, directives and references.
