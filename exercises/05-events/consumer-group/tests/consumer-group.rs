@@ -452,6 +452,15 @@ mod stage_4_the_handover {
         assert_eq!(world.beat(&member("b"), true).len(), 2, "a works on its own two only: {}", line(&world.works_on));
     }
 
+    /// a was started and hangs before its first heartbeat. b is ready, and does not wait for it.
+    #[test]
+    fn who_has_never_reported_holds_nothing() {
+        let mut world = World::new(topics(&[("orders", 4)]));
+        world.join(&member("a"));
+        world.join(&member("b"));
+        assert_eq!(world.beat(&member("b"), true).len(), 2, "nobody works on anything yet: {}", line(&world.works_on));
+    }
+
     /// Nine of twelve stay with a, b and c. Nobody stops working on them, at no time.
     #[test]
     fn what_stays_is_never_interrupted() {

@@ -19,6 +19,8 @@ struct State {
     bytes_read: usize,
     /// The next append writes so many bytes and fails.
     fail_after: Option<usize>,
+    /// How many bytes a crash could have taken when the last file was made.
+    at_risk: usize,
 }
 
 impl Disk {
@@ -66,7 +68,9 @@ impl Files for Disk {
     }
 
     fn create(&mut self, name: &str) -> io::Result<()> {
-        let before = self.0.borrow_mut().files.insert(name.to_owned(), Default::default());
+        let mut state = self.0.borrow_mut();
+        state.at_risk = state.files.values().map(|(bytes, synced)| bytes.len() - synced).sum();
+        let before = state.files.insert(name.to_owned(), Default::default());
         assert!(before.is_none(), "{name} is created a second time");
         Ok(())
     }
@@ -432,6 +436,19 @@ mod stage_3_recovery {
         log.append(0, &payload(2)).expect("there is room again");
         holds(&log, 0, 3);
         holds(&open(disk, SMALL), 0, 3);
+    }
+
+    /// Were it the other way round, a crash between the two would leave a torn file with another one behind it: damage.
+    #[test]
+    fn a_segment_is_safe_before_the_next_one_exists() {
+        let disk = Disk::default();
+        filled(&disk, SMALL, 3);
+        let (files, at_risk) = (disk.sizes().len(), disk.0.borrow().at_risk);
+        assert_eq!(
+            (files, at_risk),
+            (2, 0),
+            "two files; when the second was made, {at_risk} bytes of the first could still be lost"
+        );
     }
 
     /// Whatever was appended before a flush is there after any crash, and what is there was appended.
