@@ -27,6 +27,7 @@ pub fn write_varint(mut value: u64, out: &mut Vec<u8>) {
     }
     out.push(value as u8);
 }
+// ANCHOR_END: varint
 
 /// The varint that `bytes` begin with, and the bytes behind it. A form that is longer than it need be is a form
 /// of the same number, up to ten bytes.
@@ -48,15 +49,11 @@ pub fn read_varint(bytes: &[u8]) -> Result<(u64, &[u8]), Malformed> {
     }
     Err(Malformed::Truncated)
 }
-// ANCHOR_END: varint
-
-// ANCHOR: zigzag
 /// Maps numbers close to zero to small ones, whatever their sign: 0, −1, 1, −2 become 0, 1, 2, 3.
 #[must_use]
 pub fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
-// ANCHOR_END: zigzag
 
 /// The number whose [`zigzag`] is `value`.
 #[must_use]
@@ -321,13 +318,11 @@ impl Parcel {
         Ok(parcel)
     }
 
-    // ANCHOR: take
     fn take(&mut self, number: FieldNumber, payload: Payload) -> Result<(), Malformed> {
         match (number.0, payload) {
             (1, Payload::Varint(pieces)) => self.pieces = pieces as i32,
             (2, Payload::Len(label)) => self.label = text(number, label)?,
             (3, Payload::Len(stop)) => self.to.get_or_insert_default().merge(&stop)?,
-            // ANCHOR_END: take
             (4, Payload::Varint(drift)) => self.drift_ms = unzigzag(drift),
             (5, Payload::I32(checksum)) => self.checksum = checksum,
             (6, Payload::Varint(scan)) => self.scans.push(scan as u32),
@@ -341,9 +336,7 @@ impl Parcel {
             }
             (7, Payload::I64(sent)) => self.sent_us = sent,
             (8, Payload::Len(stop)) => self.via.push(Stop::decode(&stop)?),
-            // ANCHOR: unknown
             (_, payload) => self.unknown.push(Record { number, payload }),
-            // ANCHOR_END: unknown
         }
         Ok(())
     }
