@@ -136,8 +136,9 @@ impl Store {
 
     /// Carries out a command at `now` by the store's clock, which is never before an earlier `now`.
     ///
-    /// All commands for a client name the same limit. A client that is not known has no requests; [`Command::Count`] and
-    /// [`Command::Expire`] do not make it known.
+    /// All commands for a client name the same limit, and either all of them are scripts or none is.
+    ///
+    /// A client that is not known has no requests; [`Command::Count`] and [`Command::Expire`] do not make it known.
     pub fn execute(&mut self, command: Command, now: Time) -> Reply {
         todo!("carry out {command:?} at {now} in {self:?}")
     }

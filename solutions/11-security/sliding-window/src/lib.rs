@@ -118,7 +118,6 @@ impl Counter {
         Self { limit, window: 0, current: 0, previous: 0 }
     }
 
-    // ANCHOR: counter
     /// Asks for one request at `now`, which is never before an earlier `now`. It is admitted if the estimate, this one included, is
     /// at most the limit's requests, exactly. A refused one leaves no trace.
     pub fn admit(&mut self, now: Time) -> bool {
@@ -131,7 +130,6 @@ impl Counter {
         self.current += u32::from(admitted);
         admitted
     }
-    // ANCHOR_END: counter
 
     /// Goes on to the window of `now`.
     fn turn(&mut self, now: Time) {
@@ -195,11 +193,11 @@ impl Store {
         Self::default()
     }
 
-    // ANCHOR: execute
     /// Carries out a command at `now` by the store's clock, which is never before an earlier `now`.
     ///
-    /// All commands for a client name the same limit. A client that is not known has no requests; [`Command::Count`] and
-    /// [`Command::Expire`] do not make it known.
+    /// All commands for a client name the same limit, and either all of them are scripts or none is.
+    ///
+    /// A client that is not known has no requests; [`Command::Count`] and [`Command::Expire`] do not make it known.
     pub fn execute(&mut self, command: Command, now: Time) -> Reply {
         self.clients.retain(|_, entry| entry.expires.is_none_or(|expires| now < expires));
         match command {
@@ -226,7 +224,6 @@ impl Store {
             }
         }
     }
-    // ANCHOR_END: execute
 
     /// How many clients take up memory at `now`.
     #[must_use]
@@ -259,7 +256,6 @@ pub enum Next {
     Refuse,
 }
 
-// ANCHOR: check
 /// One request at a gateway, sans-IO: what to send, and what the answers mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Check {
@@ -292,4 +288,3 @@ impl Check {
         }
     }
 }
-// ANCHOR_END: check
