@@ -1,6 +1,8 @@
 //! The page's own numbers.
 
-use availability_math::{Availability, Beta, Design, Parts, YEAR, availability, copies, parallel, series, with_failover};
+use availability_math::{
+    Availability, Beta, Design, Parts, YEAR, availability, copies, parallel, series, with_failover,
+};
 use std::time::Duration;
 
 fn down(share: f64) -> Availability {
@@ -26,7 +28,8 @@ fn a_chain_of_three_is_down_17_49_hours_more_and_six_times_what_the_contract_all
 
 #[test]
 fn what_two_machines_share_makes_31_5_seconds_a_hundred_times_longer() {
-    let (apart, together) = (seconds(parallel(&[down(0.001); 2])), seconds(copies(down(0.001), 2, Beta::new(0.1).expect("β"))));
+    let (apart, together) =
+        (seconds(parallel(&[down(0.001); 2])), seconds(copies(down(0.001), 2, Beta::new(0.1).expect("β"))));
     about(apart, 31.5, 0.1);
     about(together / 60.0, 53.0, 1.0);
     about(together / apart, 100.0, 2.0);
@@ -36,7 +39,12 @@ fn what_two_machines_share_makes_31_5_seconds_a_hundred_times_longer() {
 fn a_second_copy_gains_at_most_ten_to_a_hundred_and_a_third_less_than_2_percent() {
     let of = |count, share| copies(down(0.001), count, Beta::new(share).expect("β")).unavailability();
     let gain = |share| 0.001 / of(2, share);
-    assert!((9.0..10.0).contains(&gain(0.1)) && (90.0..100.0).contains(&gain(0.01)), "{} and {}", gain(0.1), gain(0.01));
+    assert!(
+        (9.0..10.0).contains(&gain(0.1)) && (90.0..100.0).contains(&gain(0.01)),
+        "{} and {}",
+        gain(0.1),
+        gain(0.01)
+    );
     assert!(1.0 - of(3, 0.05) / of(2, 0.05) < 0.02);
     about(of(2, 0.05) * 1e5, 5.09, 0.01);
     about(0.00095_f64.powi(2) * 1e7, 9.0, 0.1);

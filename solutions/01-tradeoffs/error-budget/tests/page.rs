@@ -26,10 +26,12 @@ fn june_cost_6_000_requests_of_3_000_or_2_880_minutes_of_43_2() {
 #[test]
 fn by_the_minute_june_costs_anything_between_86_and_2_880_minutes() {
     // All failures of a bad day in 43 of its minutes, in which everything failed; or 3 % in each of its minutes.
-    let day = |minutes: u64| (0..1_440).map(move |minute| Count { good: if minute < minutes { 0 } else { 100 }, valid: 100 });
+    let day =
+        |minutes: u64| (0..1_440).map(move |minute| Count { good: if minute < minutes { 0 } else { 100 }, valid: 100 });
     let packed: Vec<Count> = (0..2).flat_map(|_| day(43)).chain((0..28).flat_map(|_| day(0))).collect();
     assert_eq!(by_time(three_nines(), &packed, HOUR / 60).used.round(), 86.0);
-    let spread: Vec<Count> = (0..30 * 1_440).map(|minute| Count { good: if minute < 2_880 { 97 } else { 100 }, valid: 100 }).collect();
+    let spread: Vec<Count> =
+        (0..30 * 1_440).map(|minute| Count { good: if minute < 2_880 { 97 } else { 100 }, valid: 100 }).collect();
     assert_eq!(by_time(three_nines(), &spread, HOUR / 60).used.round(), 2_880.0);
 }
 
