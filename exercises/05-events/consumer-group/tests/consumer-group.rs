@@ -309,7 +309,7 @@ mod stage_3_sticky {
                     before.entry(member(owner)).or_default().insert(partition);
                 }
             }
-            let members = members(["a", "ab", "abc", "acd", "bd"][rng.random_range(0..5)]);
+            let members = members(["a", "ab", "abc", "abc", "abc", "acd", "bd"][rng.random_range(0..7)]);
             let after = sticky(&all, &members, &before);
             complete(&all, &members, &after);
             let (kept, best) = (kept(&before, &after), most_that_can_be_kept(&all, &members, &before));
@@ -556,6 +556,7 @@ mod stage_4_the_handover {
                 sometimes.saw("nobody is left", world.works_on.is_empty());
                 world.nobody_shares();
             }
+            world.join(&names[0]);
             (0..3).for_each(|_| {
                 world.round();
                 world.nobody_shares();
