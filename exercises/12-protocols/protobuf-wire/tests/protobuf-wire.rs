@@ -37,9 +37,11 @@ fn written(records: &[Record]) -> Vec<u8> {
     out
 }
 
-/// A number with so many bits that every length of a varint is as likely as any other.
+/// Zero now and then, or a number of which every length as a varint is as likely as any other.
 fn some_number(rng: &mut Rng) -> u64 {
-    rng.random::<u64>().checked_shr(rng.random_range(0..=64)).unwrap_or(0)
+    let bits: u32 = rng.random_range(1..=10) * 7 - rng.random_range(0..7);
+    let highest = 1 << (bits.min(64) - 1);
+    if rng.random_bool(0.1) { 0 } else { highest | rng.random::<u64>() & (highest - 1) }
 }
 
 fn some_text(rng: &mut Rng) -> String {
