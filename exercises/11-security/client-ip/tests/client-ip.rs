@@ -141,6 +141,10 @@ mod stage_2_from_the_right {
         is_client(GINA, &[], GINA);
         is_client(GINA, &["198.51.100.1"], GINA);
         is_client(GINA, &["198.51.100.1, 10.0.0.1"], GINA);
+        // Private addresses and this very machine are no exception.
+        is_client("10.0.1.1", &["198.51.100.1"], "10.0.1.1");
+        is_client("127.0.0.1", &["198.51.100.1"], "127.0.0.1");
+        is_client("10.0.0.1", &["198.51.100.1, 192.168.7.7"], "192.168.7.7");
     }
 
     #[test]

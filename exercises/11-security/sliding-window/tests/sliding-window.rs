@@ -280,6 +280,8 @@ mod stage_3_one_step {
         store.execute(Command::Expire(GINA, limit), Time(2_000));
         let known = [2_999, 3_000].map(|now| store.known(Time(now)));
         assert!(known == [1, 0], "forgotten a second after the call: {known:?} known at 2,999 and 3,000");
+        store.execute(Command::Expire(GINA, limit), Time(3_000));
+        assert!(store.known(Time(3_000)) == 0, "whoever is forgotten stays so");
     }
 
     #[test]
