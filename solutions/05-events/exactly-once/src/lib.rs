@@ -1,0 +1,454 @@
+//! Where the commit goes, numbers that make a retry harmless, and one transaction for the effect and the position.
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// A record's place in its partition. Some places are empty: what stood there was deleted, or was no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(pub u64);
+
+/// A payment, as it stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Where it stands.
+    pub offset: Offset,
+    /// What was paid. Below zero if it was paid back.
+    pub cents: i64,
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 1: where the commit goes
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// How often a record may be booked if the process is killed and started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Never twice.
+    AtMostOnce,
+    /// Never not at all.
+    AtLeastOnce,
+    /// Once.
+    ExactlyOnce,
+}
+
+/// What a consumer does next. It may be killed before and after every step, never within one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The effect: the record is entered in the books.
+    Book(Record),
+    /// The position is saved. After a restart reading goes on with the first record that stands there or behind it.
+    Save(Offset),
+    /// Both in one transaction. It can be had only if books and position are in one database.
+    BookAndSave(Record, Offset),
+}
+
+// ANCHOR: steps
+/// What to do with these records, which were fetched together, in their order. They are not sorted again, and none is left out.
+///
+/// Where `guarantee` lets a kill cost something, it costs one record, however many were fetched.
+#[must_use]
+pub fn steps(guarantee: Guarantee, fetched: &[Record]) -> Vec<Step> {
+    let steps = fetched.iter().flat_map(|&record| {
+        let next = Offset(record.offset.0 + 1);
+        match guarantee {
+            Guarantee::AtMostOnce => vec![Step::Save(next), Step::Book(record)],
+            Guarantee::AtLeastOnce => vec![Step::Book(record), Step::Save(next)],
+            Guarantee::ExactlyOnce => vec![Step::BookAndSave(record, next)],
+        }
+    });
+    steps.collect()
+}
+// ANCHOR_END: steps
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 2: the broker that knows what it has
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A producer's number. It stays the same when the producer is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProducerId(pub u64);
+
+/// Grows by one with each start of a producer, from 0 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u32);
+
+/// One life of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Session {
+    /// Who.
+    pub producer: ProducerId,
+    /// Which of its lives.
+    pub epoch: Epoch,
+}
+
+/// A message's number among those of its session, from 0 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(pub u64);
+
+/// Messages that are sent, and written, together. There is at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Whose they are.
+    pub session: Session,
+    /// The number of the first. The others follow without a gap.
+    pub first: Sequence,
+    /// The messages. Two may be equal, and are two.
+    pub values: Vec<u64>,
+}
+
+/// What the broker has written to its log. Nothing else survives when it is restarted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A producer was started, under this name. Takes no offset.
+    Opened {
+        /// The name that it gave.
+        name: String,
+        /// The life that begins.
+        session: Session,
+    },
+    /// Messages, one offset each.
+    Batch(Batch),
+}
+
+/// Why nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The session is not the producer's latest.
+    Fenced {
+        /// The latest.
+        current: Epoch,
+    },
+    /// The batch is not the next, and none of those that are remembered.
+    OutOfOrder {
+        /// The number that the next batch begins with.
+        expected: Sequence,
+    },
+    /// No producer with this number was ever started.
+    Unknown,
+}
+
+/// How many batches of each session the broker remembers, apart from having them in the log.
+pub const REMEMBERED: usize = 5;
+
+/// One partition, and what its broker knows of those who write to it.
+#[derive(Clone, Debug, Default)]
+pub struct Broker {
+    log: Vec<Entry>,
+    end: u64,
+    sessions: BTreeMap<String, Session>,
+    known: HashMap<ProducerId, Known>,
+}
+
+/// What is known of a producer's latest session.
+#[derive(Clone, Debug)]
+struct Known {
+    epoch: Epoch,
+    next: Sequence,
+    /// The latest batches, the oldest first.
+    last: VecDeque<Accepted>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Accepted {
+    first: Sequence,
+    count: usize,
+    offset: Offset,
+}
+
+impl Broker {
+    /// A broker that starts again, with what stands in its log.
+    #[must_use]
+    pub fn recover(log: Vec<Entry>) -> Self {
+        let mut broker = Self::default();
+        log.into_iter().for_each(|entry| broker.write(entry));
+        broker
+    }
+
+    /// Given: what stands in the log.
+    #[must_use]
+    pub fn log(&self) -> &[Entry] {
+        &self.log
+    }
+
+    /// Starts a life of the producer that is called `name`: the first one with epoch 0 and a number that no other name has, and each
+    /// later one with the same number and the next epoch. From now on, whatever is under way from an earlier life is refused.
+    pub fn open(&mut self, name: &str) -> Session {
+        let session = match self.sessions.get(name) {
+            Some(last) => Session { producer: last.producer, epoch: Epoch(last.epoch.0 + 1) },
+            None => Session { producer: ProducerId(self.sessions.len() as u64), epoch: Epoch(0) },
+        };
+        self.write(Entry::Opened { name: name.to_owned(), session });
+        session
+    }
+
+    // ANCHOR: append
+    /// Writes the batch if it is the next of its session, and returns the offset of its first message.
+    ///
+    /// If it is one of the last [`REMEMBERED`] of its session, with the same first number and as many messages, it is not written again. The
+    /// answer is the same as the first time.
+    ///
+    /// # Errors
+    /// [`Refused`], and nothing is written. The session is looked at first.
+    pub fn append(&mut self, batch: &Batch) -> Result<Offset, Refused> {
+        let known = self.known.get(&batch.session.producer).ok_or(Refused::Unknown)?;
+        if batch.session.epoch != known.epoch {
+            return Err(Refused::Fenced { current: known.epoch });
+        }
+        if let Some(again) = known.last.iter().find(|old| old.first == batch.first && old.count == batch.values.len()) {
+            return Ok(again.offset);
+        }
+        if batch.first != known.next {
+            return Err(Refused::OutOfOrder { expected: known.next });
+        }
+        let offset = Offset(self.end);
+        self.write(Entry::Batch(batch.clone()));
+        Ok(offset)
+    }
+    // ANCHOR_END: append
+
+    // ANCHOR: write
+    /// Writes an entry, and learns from it. There is no other way to learn, so a restarted broker knows as much.
+    fn write(&mut self, entry: Entry) {
+        match &entry {
+            Entry::Opened { name, session } => {
+                self.sessions.insert(name.clone(), *session);
+                let known = Known { epoch: session.epoch, next: Sequence(0), last: VecDeque::new() };
+                self.known.insert(session.producer, known);
+            }
+            Entry::Batch(Batch { session, first, values }) => {
+                let known = self.known.get_mut(&session.producer).expect("opened before it wrote");
+                if known.last.len() == REMEMBERED {
+                    known.last.pop_front();
+                }
+                known.last.push_back(Accepted { first: *first, count: values.len(), offset: Offset(self.end) });
+                known.next.0 += values.len() as u64;
+                self.end += values.len() as u64;
+            }
+        }
+        self.log.push(entry);
+    }
+    // ANCHOR_END: write
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 3: the producer that tries again
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// What a producer hears of a batch that it sent. A batch that was sent twice may be answered twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It stands in the log, from this offset on.
+    Accepted(Offset),
+    /// The broker did not write it.
+    Refused(Refused),
+    /// No answer in time. The broker may have written it, or may be about to.
+    Lost,
+}
+
+/// The greatest number of messages in a batch.
+pub const BATCH: usize = 3;
+
+/// Sends messages to a broker until each is accepted, within one session.
+#[derive(Clone, Debug)]
+pub struct Producer {
+    session: Session,
+    /// The number of the first message in `queue`.
+    next: Sequence,
+    /// In no batch yet.
+    queue: VecDeque<u64>,
+    /// The batches from the oldest that is not accepted to the newest that was sent. Accepted ones in between count, for the broker
+    /// remembers a number of *batches*.
+    window: VecDeque<Sent>,
+    stopped: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    batch: Batch,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Due,
+    UnderWay,
+    Accepted,
+}
+
+impl Producer {
+    /// A producer that has sent nothing yet.
+    #[must_use]
+    pub fn new(session: Session) -> Self {
+        Self { session, next: Sequence(0), queue: VecDeque::new(), window: VecDeque::new(), stopped: false }
+    }
+
+    /// Takes a message that is to be sent, after those that were pushed before.
+    pub fn push(&mut self, value: u64) {
+        self.queue.push_back(value);
+    }
+
+    // ANCHOR: poll
+    /// The batches to send now, in the order of their numbers: those that must go again, exactly as they were, and new ones of up to [`BATCH`]
+    /// messages, as many as are allowed. Nothing is sent again while its answer is under way.
+    ///
+    /// The broker must be able to recognise whatever may yet go out again. So from the oldest batch that is not known to be accepted
+    /// up to the newest one sent, both included, there are at most [`REMEMBERED`].
+    ///
+    /// Empty once the producer has [stopped](Self::stopped).
+    pub fn poll(&mut self) -> Vec<Batch> {
+        if self.stopped {
+            return vec![];
+        }
+        while self.window.len() < REMEMBERED && !self.queue.is_empty() {
+            let values: Vec<u64> = self.queue.drain(..BATCH.min(self.queue.len())).collect();
+            let first = self.next;
+            self.next.0 += values.len() as u64;
+            self.window.push_back(Sent { batch: Batch { session: self.session, first, values }, state: State::Due });
+        }
+        let due = self.window.iter_mut().filter(|sent| sent.state == State::Due);
+        due.map(|sent| {
+            sent.state = State::UnderWay;
+            sent.batch.clone()
+        })
+        .collect()
+    }
+    // ANCHOR_END: poll
+
+    // ANCHOR: answered
+    /// Notes what became of the batch that begins with `first`.
+    ///
+    /// After [`Refused::OutOfOrder`] and [`Answer::Lost`] it goes out again with the next [`poll`](Self::poll), unless it is known to be accepted. The other refusals are
+    /// final: the producer stops.
+    pub fn answered(&mut self, first: Sequence, answer: Answer) {
+        if let Answer::Refused(Refused::Fenced { .. } | Refused::Unknown) = answer {
+            self.stopped = true;
+        }
+        if let Some(sent) = self.window.iter_mut().find(|sent| sent.batch.first == first) {
+            match answer {
+                Answer::Accepted(_) => sent.state = State::Accepted,
+                Answer::Refused(_) | Answer::Lost if sent.state == State::UnderWay => sent.state = State::Due,
+                Answer::Refused(_) | Answer::Lost => {}
+            }
+        }
+        while self.window.front().is_some_and(|sent| sent.state == State::Accepted) {
+            self.window.pop_front();
+        }
+    }
+    // ANCHOR_END: answered
+
+    /// The messages that are not known to be accepted, in order. If the producer has stopped, some of them may stand in the log all the same.
+    #[must_use]
+    pub fn open(&self) -> Vec<u64> {
+        let sent = self.window.iter().filter(|sent| sent.state != State::Accepted);
+        sent.flat_map(|sent| &sent.batch.values).chain(&self.queue).copied().collect()
+    }
+
+    /// Whether the broker has told it that its session is over.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.stopped
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Stage 4: the effect and the position, on SQLite
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Part of a topic. Each has offsets, and a position, of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub u32);
+
+/// What became of records that were to be booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Booked {
+    /// All of them are booked, so many of them now.
+    Now(usize),
+    /// None was: something is missing between the position and the first of them.
+    Gap {
+        /// Where to read on.
+        position: Offset,
+    },
+}
+
+/// The books: one account, into which the payments of all partitions go. It does not fall below zero.
+#[derive(Debug)]
+pub struct Books {
+    db: Connection,
+}
+
+const GIVEN: &str = "
+    CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL CHECK (cents >= 0));
+    INSERT OR IGNORE INTO account (id, cents) VALUES (1, 0);";
+
+impl Books {
+    /// Opens the books, for the first time or after a crash.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn new(db: Connection) -> rusqlite::Result<Self> {
+        db.execute_batch(GIVEN)?;
+        db.execute_batch(
+            "CREATE TABLE IF NOT EXISTS positions (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL)",
+        )?;
+        Ok(Self { db })
+    }
+
+    /// Given: what the account has.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn total(&self) -> rusqlite::Result<i64> {
+        self.db.query_row("SELECT cents FROM account", [], |row| row.get(0))
+    }
+
+    /// Where to read on: everything before it is booked, nothing from it on is. At first 0.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn position(&self, partition: Partition) -> rusqlite::Result<Offset> {
+        position(&self.db, partition)
+    }
+
+    // ANCHOR: book
+    /// Books those of `records` that are not booked yet: all of them or, if there is a gap or an error, none.
+    ///
+    /// The records, in order, are all that stand in the partition from `from` up to the last of them. Another worker may be at work on the same ones at the
+    /// same time, on another connection.
+    ///
+    /// # Errors
+    /// If the account would fall below zero, or the database fails, perhaps because another worker is writing. Nothing has changed then.
+    pub fn book(&mut self, partition: Partition, from: Offset, records: &[Record]) -> rusqlite::Result<Booked> {
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let next = position(&tx, partition)?;
+        if from > next {
+            return Ok(Booked::Gap { position: next });
+        }
+        let new: Vec<&Record> = records.iter().filter(|record| record.offset >= next).collect();
+        for record in &new {
+            add(&tx, record)?;
+        }
+        if let Some(last) = new.last() {
+            let save = "INSERT OR REPLACE INTO positions (partition, next) VALUES (?1, ?2)";
+            tx.execute(save, params![partition.0, (last.offset.0 + 1).cast_signed()])?;
+        }
+        let booked = new.len();
+        tx.commit()?;
+        Ok(Booked::Now(booked))
+    }
+    // ANCHOR_END: book
+}
+
+fn position(db: &Connection, partition: Partition) -> rusqlite::Result<Offset> {
+    let select = "SELECT next FROM positions WHERE partition = ?1";
+    let next: Option<i64> = db.query_row(select, [partition.0], |row| row.get(0)).optional()?;
+    Ok(Offset(next.unwrap_or(0).cast_unsigned()))
+}
+
+/// Given: the effect. It opens no transaction: whoever calls it decides what belongs together.
+///
+/// # Errors
+/// If the account would fall below zero, or the database fails.
+pub fn add(db: &Connection, record: &Record) -> rusqlite::Result<()> {
+    db.execute("UPDATE account SET cents = cents + ?1", [record.cents])?;
+    Ok(())
+}
