@@ -173,9 +173,9 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "book",
-        words: "build|serve|test",
+        words: "build|serve|test|wasm",
         summary: "build the book, serve it, or test its pages",
-        help: "The first call compiles the book's builder, which takes a minute or two.",
+        help: "The first call compiles the book's builder, which takes a minute or two. `wasm` compiles the figures that readers move, for the\nbrowser, into book/figures/wasm.",
         options: &[with("out", "DIR", "where `build` puts the pages (target/book)"), PORT],
     },
     Command {

@@ -1,4 +1,4 @@
-//! `book build|serve|test`: hands over to the book's builder, which is a program of its own because it is slow to compile.
+//! `book build|serve|test|wasm`: hands over to the book's builder, which is a program of its own because it is slow to compile.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,9 +11,9 @@ use crate::workbook::Workbook;
 
 pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let workbook = Workbook::open()?;
-    let what = parsed.one_word().ok().filter(|word| ["build", "serve", "test"].contains(word));
-    let what =
-        what.ok_or_else(|| Failure::with_fix("`book` takes one of: build, serve, test", "cargo xtask book build"))?;
+    let what = parsed.one_word().ok().filter(|word| ["build", "serve", "test", "wasm"].contains(word));
+    let what = what
+        .ok_or_else(|| Failure::with_fix("`book` takes one of: build, serve, test, wasm", "cargo xtask book build"))?;
     if !has_builder(&workbook) {
         let fix = "read book/html/index.html, or the pages in book/src";
         return Err(Failure::with_fix("this copy was handed out without the program that builds the book", fix));

@@ -13,6 +13,7 @@
 pub mod check;
 pub mod code;
 pub mod html;
+pub mod live;
 pub mod page;
 pub mod preprocess;
 pub mod progress;

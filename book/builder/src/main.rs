@@ -1,7 +1,7 @@
-//! `book-builder build|serve|test|preprocess`: the book's commands, which `cargo xtask book …` runs.
+//! `book-builder build|serve|test|wasm|preprocess`: the book's commands, which `cargo xtask book …` runs.
 
 use anyhow::{Result, bail};
-use book_builder::{Project, check, preprocess, serve, site};
+use book_builder::{Project, check, live, preprocess, serve, site};
 use lexopt::prelude::*;
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -9,6 +9,7 @@ const HELP: &str = "\
 book-builder build [--out DIR]     build the book into DIR (default: target/book)
 book-builder serve [--port N]      build, serve on localhost, rebuild on every save, show progress live
 book-builder test [--out DIR]      build, then check diagrams, links, weights, accessibility; take pictures
+book-builder wasm                   compile the figures for the browser anew (book/figures/wasm)
 book-builder preprocess            be an mdBook preprocessor (for EPUB and other back ends)
 ";
 
@@ -16,6 +17,7 @@ enum Command {
     Build { out: Option<PathBuf> },
     Serve { out: Option<PathBuf>, port: Option<u16> },
     Test { out: Option<PathBuf> },
+    Wasm,
     Preprocess,
     Supports,
     Help,
@@ -51,6 +53,7 @@ fn run() -> Result<ExitCode> {
             let out = out.unwrap_or_else(|| project.default_out());
             return Ok(if check::run(&project, &out)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Wasm => live::rebuild(&project()?)?,
         Command::Preprocess => preprocess::command(project()?.root, io::stdin().lock(), io::stdout().lock())?,
         // mdBook asks whether a back end is supported by the exit code; every one is.
         Command::Supports => {}
@@ -86,6 +89,7 @@ fn parse() -> Result<Command> {
         "build" => Command::Build { out },
         "serve" => Command::Serve { out, port },
         "test" => Command::Test { out },
+        "wasm" => Command::Wasm,
         "preprocess" if asked => Command::Supports,
         "preprocess" => Command::Preprocess,
         "help" => Command::Help,

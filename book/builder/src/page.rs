@@ -10,6 +10,7 @@ mod figure;
 mod formula;
 mod includes;
 mod inline;
+mod sandbox;
 
 pub use diagram::{Ariel, Diagrams, write as draw_diagram};
 pub use includes::faults as include_faults;
@@ -185,6 +186,7 @@ impl Page<'_> {
         match name {
             "exercise" => Some(card::write(self.world.catalog, self.exercise.as_ref(), rest.trim())),
             "figure" => Some(figure::write(rest.trim())),
+            "sandbox" => Some(sandbox::write(rest.trim())),
             _ => None,
         }
     }
@@ -206,7 +208,7 @@ impl Fence {
 
 /// One of our directives in running text, where it is not carried out.
 fn misplaced(text: &str) -> Option<&'static str> {
-    ["{{#exercise", "{{#figure"].into_iter().find(|directive| text.contains(directive))
+    ["{{#exercise", "{{#figure", "{{#sandbox"].into_iter().find(|directive| text.contains(directive))
 }
 
 /// `source` with each range replaced; the ranges are in order and do not overlap.

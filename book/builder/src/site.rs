@@ -5,6 +5,7 @@ mod contents;
 use crate::{
     Project,
     html::{Piece, pieces},
+    live,
     preprocess::{Listings, Syntax},
 };
 use anyhow::{Context, Result, bail};
@@ -46,7 +47,7 @@ pub fn build(project: &Project, out: &Path) -> Result<Duration> {
     book.with_preprocessor(IndexPreprocessor::new());
     book.with_preprocessor(Listings);
     book.build()?;
-    finish(&next, &contents)?;
+    finish(project, &next, &contents)?;
     fs::write(next.join(OURS), "Made by book-builder, which may replace this folder.\n")?;
     remove(&old)?;
     if out.exists() {
@@ -76,7 +77,7 @@ fn remove(folder: &Path) -> Result<()> {
 }
 
 /// Puts the contents into each page below `folder` and removes mdBook's assets that no page uses.
-fn finish(folder: &Path, contents: &Contents) -> Result<()> {
+fn finish(project: &Project, folder: &Path, contents: &Contents) -> Result<()> {
     // mdBook's own list of contents is made for a script and for a frame; ours is in every page.
     remove_file(&folder.join("toc.html"))?;
     let mut used = BTreeSet::new();
@@ -89,6 +90,7 @@ fn finish(folder: &Path, contents: &Contents) -> Result<()> {
         // An indented code block is mdBook's own; it scrolls like the others, so it must be reachable by keyboard too.
         let html =
             readme_links(&page, &contents.put_into(&page, &html)).replace("<pre><code", "<pre tabindex=\"0\"><code");
+        let html = live::place(project, folder, &page, &html)?;
         used.extend(assets(&page, &html));
         fs::write(&file, html)?;
     }

@@ -3,8 +3,16 @@
 //! Parameters: `bits` (in the filter), `probes` (for each key, 1 to 16), `keys` (inserted).
 
 use crate::svg::{Anchor, Axes, Scale, Svg, WIDTH};
-use crate::{Drawing, Params};
+use crate::{Drawing, Figure, Params};
 use bloom_filter::{BloomFilter, Shape, hashes_for};
+
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "bloom-filter",
+    drawing: draw,
+    sandbox: None,
+    golden: &["bits=9600 probes=7 keys=1000", "bits=9600 probes=1 keys=1000", "bits=9600 probes=7 keys=5000"],
+};
 
 /// Unseen keys that the filter is asked for.
 const UNSEEN: u64 = 100_000;
@@ -14,7 +22,7 @@ const ROWS: u64 = 4;
 const COLUMNS: u64 = 64;
 
 /// Fills the reference filter, asks it for every key it has and for many it has not, and draws what it said.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let bits = p.count("bits", 9_600).clamp(64, 1 << 24);
     let probes = p.count("probes", 7).clamp(1, u64::from(MOST_PROBES)) as u32;
     let keys = p.count("keys", 1_000).clamp(1, 1_000_000);

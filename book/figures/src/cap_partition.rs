@@ -2,15 +2,23 @@
 //!
 //! Parameters: `mode` (`cp` or `ap`), `split` (`yes` or `no`).
 
-use crate::{Drawing, Params, sequence};
+use crate::{Drawing, Figure, Params, sequence};
 use cap_demo::{ApReplica, CpReplica, Reply, Request};
 use kit::trace::What;
 use kit::{Fault, Millis, Network, Node, NodeId, Seed, Sim};
 
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "cap-partition",
+    drawing: draw,
+    sandbox: None,
+    golden: &["mode=cp", "mode=ap", "mode=cp split=no"],
+};
+
 const NAMES: [&str; 3] = ["Oslo", "Rome", "Riga"];
 
 /// Writes 1 everywhere, splits Oslo from the rest, writes 2 at Oslo and reads at Riga.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let split = p.flag("split", true);
     match p.text("mode", "cp").as_str() {
         "ap" => play(Sim::new(Seed(1), |id, _| ApReplica::new(id, NAMES.len())), split, "available"),

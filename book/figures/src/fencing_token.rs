@@ -2,13 +2,21 @@
 //!
 //! Parameters: `pause` (seconds that Alice stands still; the lease lasts ten).
 
-use crate::{Drawing, Params, sequence};
+use crate::{Drawing, Figure, Params, sequence};
 use fencing_token::{ALICE, BOB, LEASE, Party, Reply, Request, STORE, Token};
 use kit::trace::What;
 use kit::{Fault, Millis, Network, Seed, Sim};
 
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "fencing-token",
+    drawing: draw,
+    sandbox: None,
+    golden: &["pause=30", "pause=0"],
+};
+
 /// Alice writes with token 33 and is paused on the way; Bob gets token 34 when her lease has ended, and writes.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let pause = p.count("pause", 30).clamp(0, 300);
     let mut sim = Sim::new(Seed(1), Party::new);
     sim.set_network(Network::exact(Millis(5)));

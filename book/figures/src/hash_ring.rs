@@ -3,10 +3,65 @@
 //! Parameters: `nodes` (1 to 8), `vnodes` (points for each node), `seed` (which cluster), `remove` (`yes`: the last node leaves).
 
 use crate::svg::{Anchor, Axes, Bar, Scale, Svg, WIDTH, on_ring, series};
-use crate::{Drawing, Params};
+use crate::{Control, Drawing, Figure, Params, Prediction, Preset, Sandbox};
 use hash_ring::{Node, Ring, hash64};
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
+
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "hash-ring",
+    drawing: draw,
+    sandbox: Some(&SANDBOX),
+    golden: &["nodes=4 vnodes=1 remove=yes", "nodes=4 vnodes=16 remove=yes", "nodes=8 vnodes=32"],
+};
+
+const SANDBOX: Sandbox = Sandbox {
+    prediction: Prediction {
+        question: "Four nodes share the keys. In nine clusters of ten the busiest shall hold at most 1.2 times its fair share. How \
+                   many points on the ring does each node need?",
+        guesses: &["4", "16", "64", "256"],
+        answer: "64. With 16 points each the busiest holds up to 1.50 times its share in nine clusters of ten, with 64 up to 1.18. \
+                 Luck averages out with the *square root* of the number of points: to halve the excess takes four times as many.",
+    },
+    controls: &[
+        Control::slider("vnodes", "Points for each node", "", &["1", "2", "4", "8", "16", "32", "64", "128", "256"], "1"),
+        Control::slider("nodes", "Nodes", "", &["1", "2", "3", "4", "5", "6", "7", "8"], "4"),
+        Control::slider("seed", "Which cluster", "", &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"], "9"),
+        Control::choice("remove", "The last node", &[("no", "stays"), ("yes", "leaves")], "no"),
+    ],
+    presets: &[
+        Preset {
+            name: "One point each",
+            params: "vnodes=1",
+            story: "A tick on the ring is a point; the arc before it, clockwise, is its node's. Four random points do not make quarters: the \
+                    busiest holds twice its share.",
+        },
+        Preset {
+            name: "A lucky cluster",
+            params: "vnodes=1 seed=3",
+            story: "The same setting, other names of machines: 1.12. Whoever measured this cluster alone would be content. The chart shows \
+                    fifty clusters.",
+        },
+        Preset {
+            name: "One leaves",
+            params: "vnodes=1 remove=yes",
+            story: "The outer ring shows who inherits: all of it falls to *one* neighbour, which did not ask for it.",
+        },
+        Preset {
+            name: "Sixteen points, one leaves",
+            params: "vnodes=16 remove=yes",
+            story: "Now the arcs of the one that leaves fall to all the others. As many keys move as before, and nobody gets all of them.",
+        },
+        Preset {
+            name: "256 points",
+            params: "vnodes=256",
+            story: "The luck is nearly gone: whichever cluster you choose, its busiest node is within a few per cent of the others.",
+        },
+    ],
+    task: "With 16 points each, look for the fairest of the thirteen clusters and for the least fair. Had you measured the first \
+           alone, by how much would your plan have been wrong for the other?",
+};
 
 const KEYS: u32 = 4096;
 /// How many other clusters show what is luck.
@@ -14,7 +69,7 @@ const CLUSTERS: u64 = 50;
 const VNODES: [u32; 5] = [1, 4, 16, 64, 256];
 
 /// Draws the ring from where its keys lie and who owns them: the figure knows no more of a ring than a client does.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let count = p.count("nodes", 4).clamp(1, 8) as usize;
     let vnodes = p.count("vnodes", 1).clamp(1, 256) as u32;
     let seed = p.count("seed", 9);

@@ -4,9 +4,17 @@
 //! millisecond, in seconds), `stall` (how long it then does not answer, in seconds).
 
 use crate::svg::{Anchor, Axes, Scale, Svg, WIDTH};
-use crate::{Drawing, Params};
+use crate::{Drawing, Figure, Params};
 use histogram::{Histogram, Interval, Micros, Quantile};
 use std::num::NonZeroU64;
+
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "histogram-stall",
+    drawing: draw,
+    sandbox: None,
+    golden: &["interval=10 calm=100 stall=100", "interval=10 calm=100 stall=1"],
+};
 
 const MILLISECOND: u64 = 1_000;
 const SECOND: u64 = 1_000_000;
@@ -15,7 +23,7 @@ const POINTS: u32 = 200;
 const RAREST: f64 = 100_000.0;
 
 /// Records the same answers twice, as measured and corrected, and draws both.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let interval = p.count("interval", 10).clamp(2, 1_000) * MILLISECOND;
     let calm = p.count("calm", 100).clamp(1, 1_000) * SECOND;
     let stall = p.count("stall", 100).clamp(1, 1_000) * SECOND;

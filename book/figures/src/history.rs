@@ -3,15 +3,23 @@
 //! Parameters: `name` (`overlap`, `unseen` or `flags`), `order` (`real-time` or `per-client`).
 
 use crate::svg::{Anchor, Svg, WIDTH};
-use crate::{Drawing, Params};
+use crate::{Drawing, Figure, Params};
 use history_checker::{Budget, Client, History, Key, Op, Operation, Order, Ret, Verdict, explains};
+
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "history",
+    drawing: draw,
+    sandbox: None,
+    golden: &["name=overlap", "name=unseen", "name=flags", "name=flags order=per-client"],
+};
 
 const LEFT: f64 = 70.0;
 const ROW: f64 = 46.0;
 const TOP: f64 = 30.0;
 
 /// Draws one of three small histories and says whether it can be explained in the order asked for.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let name = p.text("name", "overlap");
     let (order, kind) = match p.text("order", "real-time").as_str() {
         "per-client" => (Order::PerClient, "sequentially consistent"),

@@ -1,41 +1,45 @@
 //! The book's figures: each is one pure function that runs a reference solution and draws what it did.
 //!
-//! A page asks for a figure with `{{#figure hash-ring nodes=4 vnodes=8}}`; the builder calls [`draw`] and puts the SVG and
-//! the sentence that states its result on the page.
+//! A page asks for a picture with `{{#figure hash-ring nodes=4 vnodes=8}}`: the builder calls [`draw`] and puts the SVG and
+//! the sentence that states its result on the page. With `{{#sandbox hash-ring}}` it puts the figure's [`Sandbox`] under the
+//! picture as well, and the reader's browser calls the same function, compiled to WebAssembly (`book/figures/live`).
 //!
-//! To add one, write `src/my_figure.rs` with `pub fn draw(p: &Params) -> Drawing`, and add its line to `figures!`
-//! below; then `BLESS=1 cargo test -p book-figures` writes its golden files for you to look at and commit.
+//! To add one, write `src/my_figure.rs` with a `pub const FIGURE: Figure` and add its name to `figures!` below; then
+//! `BLESS=1 cargo test -p book-figures` writes its golden files for you to look at and commit, and `cargo xtask book wasm`
+//! its module.
 //!
 //! A figure has no clock, no input or output and no unseeded chance, and counts in `u64` rather than `usize` where a number
-//! may grow: the same function is meant to run in the reader's browser, where a `usize` has 32 bits.
+//! may grow: the same function runs in the reader's browser, where a `usize` has 32 bits, and must say the same there.
 
 mod params;
+mod sandbox;
 mod sequence;
 pub mod svg;
 
 pub use params::Params;
+pub use sandbox::{Control, Kind, Prediction, Preset, Sandbox};
 use svg::Svg;
 
 macro_rules! figures {
-    ($($name:literal => $module:ident, golden $golden:expr;)*) => {
+    ($($module:ident)*) => {
         $(mod $module;)*
 
-        /// Every figure, by the name that pages use.
-        pub const FIGURES: &[Figure] = &[$(Figure { name: $name, draw: $module::draw, golden: &$golden }),*];
+        /// Every figure.
+        pub const FIGURES: &[Figure] = &[$($module::FIGURE),*];
     };
 }
 
+// The files in `src` that are figures.
 figures! {
-    // "name-on-the-page" => file_name, golden ["parameters to keep a golden drawing of", …];
-    "bloom-filter" => bloom_filter, golden ["bits=9600 probes=7 keys=1000", "bits=9600 probes=1 keys=1000", "bits=9600 probes=7 keys=5000"];
-    "cap-partition" => cap_partition, golden ["mode=cp", "mode=ap", "mode=cp split=no"];
-    "history" => history, golden ["name=overlap", "name=unseen", "name=flags", "name=flags order=per-client"];
-    "quorum-partial" => quorum_partial, golden ["repair=never", "repair=first"];
-    "fencing-token" => fencing_token, golden ["pause=30", "pause=0"];
-    "hash-ring" => hash_ring, golden ["nodes=4 vnodes=1 remove=yes", "nodes=4 vnodes=16 remove=yes", "nodes=8 vnodes=32"];
-    "histogram-stall" => histogram_stall, golden ["interval=10 calm=100 stall=100", "interval=10 calm=100 stall=1"];
-    "redlock" => redlock, golden ["fault=none", "fault=pause", "fault=jump", "fault=restart"];
-    "xfetch" => xfetch, golden ["beta=1 recompute=3 rate=10", "beta=4 recompute=3 rate=10", "beta=1 recompute=3 rate=0.5"];
+    bloom_filter
+    cap_partition
+    fencing_token
+    hash_ring
+    histogram_stall
+    history
+    quorum_partial
+    redlock
+    xfetch
 }
 
 /// A figure that pages can ask for.
@@ -43,10 +47,27 @@ figures! {
 pub struct Figure {
     /// What a page calls it.
     pub name: &'static str,
-    /// Draws it; see [`draw`] for the checked way to call it.
-    pub draw: fn(&Params) -> Drawing,
+    /// Draws it; see [`Figure::draw`] for the checked way to call it.
+    pub drawing: fn(&Params) -> Drawing,
+    /// What a reader may move; `None` for a picture that only illustrates.
+    pub sandbox: Option<&'static Sandbox>,
     /// Parameters whose drawings are kept in `tests/golden`, so that a change shows in review.
     pub golden: &'static [&'static str],
+}
+
+impl Figure {
+    /// Draws the figure.
+    ///
+    /// # Errors
+    /// If `params` hold a key that the figure never reads or a value that it cannot read: a misspelt parameter must not
+    /// silently draw the default.
+    pub fn draw(&self, params: &Params) -> Result<Drawing, UnknownFigure> {
+        let drawing = (self.drawing)(params);
+        match params.complaints() {
+            None => Ok(drawing),
+            Some(what) => Err(UnknownFigure::Parameter { name: self.name.to_owned(), what }),
+        }
+    }
 }
 
 /// What a figure shows, in three forms for three readers.
@@ -58,13 +79,27 @@ pub struct Drawing {
     pub sentence: String,
     /// What the picture looks like, for a reader who does not see it.
     pub alt: String,
+    /// The run behind it in the kit's trace format ([`kit::trace::Trace::to_json`]), if the reader is to step through it: the
+    /// player then takes the picture's place.
+    pub run: Option<String>,
 }
 
 impl Drawing {
     /// Closes `picture` and joins it with what it says (`sentence`) and what it looks like (`alt`).
     pub fn new(picture: Svg, sentence: impl Into<String>, alt: impl Into<String>) -> Self {
         let alt = alt.into();
-        Self { svg: picture.finish(&alt), sentence: sentence.into(), alt }
+        Self { svg: picture.finish(&alt), sentence: sentence.into(), alt, run: None }
+    }
+
+    /// The same with the run that a reader may step through.
+    #[must_use]
+    pub fn with_run(self, run: &kit::trace::Trace) -> Self {
+        Self { run: Some(run.to_json()), ..self }
+    }
+
+    /// The answer that a page's script reads: picture, sentence, description and run (or nothing), with a NUL between them.
+    pub fn packed(&self) -> String {
+        [&self.svg, &self.sentence, &self.alt, self.run.as_deref().unwrap_or_default()].join("\0")
     }
 }
 
@@ -89,21 +124,43 @@ pub enum UnknownFigure {
     },
 }
 
+/// The figure `name`, found while compiling: a module for the browser then holds no other.
+pub const fn named(name: &str) -> Option<Figure> {
+    let mut at = 0;
+    while at < FIGURES.len() {
+        if same(FIGURES[at].name.as_bytes(), name.as_bytes()) {
+            return Some(FIGURES[at]);
+        }
+        at += 1;
+    }
+    None
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
+/// The figure `name`, or who there is.
+///
+/// # Errors
+/// If there is no such figure.
+pub fn find(name: &str) -> Result<Figure, UnknownFigure> {
+    named(name).ok_or_else(|| {
+        let known = FIGURES.iter().map(|figure| figure.name).collect::<Vec<_>>().join(", ");
+        UnknownFigure::Name { name: name.to_owned(), known }
+    })
+}
+
 /// Draws the figure `name`.
 ///
 /// # Errors
-/// If there is no such figure, or if `params` hold a key that the figure never reads or a value that it cannot read: a
-/// misspelt parameter must not silently draw the default.
+/// If there is no such figure, and as [`Figure::draw`].
 pub fn draw(name: &str, params: &Params) -> Result<Drawing, UnknownFigure> {
-    let Some(figure) = FIGURES.iter().find(|figure| figure.name == name) else {
-        let known = FIGURES.iter().map(|figure| figure.name).collect::<Vec<_>>().join(", ");
-        return Err(UnknownFigure::Name { name: name.to_owned(), known });
-    };
-    let drawing = (figure.draw)(params);
-    match params.complaints() {
-        None => Ok(drawing),
-        Some(what) => Err(UnknownFigure::Parameter { name: name.to_owned(), what }),
-    }
+    find(name)?.draw(params)
 }
 
 #[cfg(test)]

@@ -2,15 +2,23 @@
 //!
 //! Parameters: `repair` (`never`, `later` or `first`).
 
-use crate::{Drawing, Params, sequence};
+use crate::{Drawing, Figure, Params, sequence};
 use kit::trace::What;
 use kit::{Fault, Millis, Network, Seed, Sim};
 use quorum_kv::{Key, Member, Quorums, Repair, Reply, Request};
 
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "quorum-partial",
+    drawing: draw,
+    sandbox: None,
+    golden: &["repair=never", "repair=first"],
+};
+
 const X: Key = Key('x');
 
 /// Plays the partial write of the exercise with R = W = 2 and draws what follows the refusal.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let (repair, words) = match p.text("repair", "never").as_str() {
         "first" => (Repair::First, "With a repair before the answer"),
         "later" => (Repair::Later, "With a repair after the answer"),

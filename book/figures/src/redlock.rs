@@ -3,12 +3,20 @@
 //! Parameters: `fault` (`none`, `pause`, `jump` or `restart`).
 
 use crate::svg::{Anchor, Svg, WIDTH};
-use crate::{Drawing, Params};
+use crate::{Drawing, Figure, Params};
 use kit::chaos::{Do, Step};
 use kit::trace::What;
 use kit::{Fault, Millis, Network, NodeId, Seed, Sim, Time};
 use redlock::{ALICE, BOB, MASTERS, Party, Reply, Request, STORE, call, forgetful_restart, jumping_clock, late_write};
 use std::collections::BTreeMap;
+
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "redlock",
+    drawing: draw,
+    sandbox: None,
+    golden: &["fault=none", "fault=pause", "fault=jump", "fault=restart"],
+};
 
 const LEFT: f64 = 62.0;
 const ROW: f64 = 27.0;
@@ -26,7 +34,7 @@ struct Span {
 }
 
 /// Plays a plan of the reference solution and draws a bar for every key and every belief.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let fault = p.text("fault", "none");
     let (plan, what) = match fault.as_str() {
         "pause" => (late_write(), "Alice stands still from 0.1 s on, for 30 s, between her check and her write."),

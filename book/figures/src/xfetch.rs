@@ -4,17 +4,25 @@
 //! a second, 0.1 to 200), `ttl` (seconds that a value may be used).
 
 use crate::svg::{Anchor, Axes, Bar, Scale, Svg, WIDTH};
-use crate::{Drawing, Params};
+use crate::{Drawing, Figure, Params};
 use kit::{Millis, Seed};
 use xfetch::load::{Arrivals, Load, Run, run};
 use xfetch::{Beta, PerSecond, mean_herd, mean_lead_ms, pressure};
+
+/// See the module.
+pub const FIGURE: Figure = Figure {
+    name: "xfetch",
+    drawing: draw,
+    sandbox: None,
+    golden: &["beta=1 recompute=3 rate=10", "beta=4 recompute=3 rate=10", "beta=1 recompute=3 rate=0.5"],
+};
 
 /// How many readers each of the two runs lasts for.
 const READS: f64 = 150_000.0;
 const BINS: usize = 30;
 
 /// Lets the same readers read from the reference cache twice, with β as given and with β = 0, and draws what they did.
-pub fn draw(p: &Params) -> Drawing {
+fn draw(p: &Params) -> Drawing {
     let beta = Beta::new(p.number("beta", 1.0).clamp(0.1, 8.0)).unwrap_or(Beta::ONE);
     let recompute = Millis((p.number("recompute", 3.0).clamp(1.0, 20.0) * 1_000.0) as u64);
     let rate = PerSecond(p.number("rate", 10.0).clamp(0.1, 200.0));
