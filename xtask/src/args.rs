@@ -190,6 +190,13 @@ const COMMANDS: &[Command] = &[
         ],
     },
     Command {
+        name: "grade",
+        words: "SUBMISSIONS",
+        summary: "for instructors: judge a class, each submission in boxes",
+        help: "Also `grade report DIR`, `grade merge DIR…` and `grade export SUBMISSIONS`. The grader is a program of its own, and explains its\noptions once it is built.",
+        options: &[],
+    },
+    Command {
         name: "verify",
         words: "[EX…]",
         summary: "for authors: prove stub, solution and wrong answers",

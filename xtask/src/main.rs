@@ -8,6 +8,7 @@ mod check;
 mod doctor;
 mod failure;
 mod git;
+mod grade;
 mod handout;
 mod hint;
 mod lint;
@@ -35,7 +36,12 @@ use args::{Asked, Parsed};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let asked = match args::parse(std::env::args_os().skip(1)) {
+    let mut words = std::env::args_os().skip(1);
+    if std::env::args_os().nth(1).is_some_and(|word| word == "grade") {
+        end_everything_on_ctrl_c();
+        return exit_code(grade::run(words.by_ref().skip(1)));
+    }
+    let asked = match args::parse(words) {
         Ok(asked) => asked,
         Err(failure) => return failure.report(),
     };
@@ -47,7 +53,10 @@ fn main() -> ExitCode {
         Asked::Run(parsed) => parsed,
     };
     end_everything_on_ctrl_c();
-    let outcome = run(&parsed);
+    exit_code(run(&parsed))
+}
+
+fn exit_code(outcome: Result<bool, Failure>) -> ExitCode {
     if judge::stop::requested() {
         ui::restore_terminal();
         return ExitCode::from(130);

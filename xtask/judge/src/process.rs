@@ -42,9 +42,18 @@ pub struct Finished {
 ///
 /// # Errors
 /// The program cannot be started.
-pub fn run(mut command: Command, deadline: Duration) -> io::Result<Finished> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+pub fn run(command: Command, deadline: Duration) -> io::Result<Finished> {
+    run_with_input(command, Stdio::null(), deadline)
+}
+
+/// Runs `command` with `input` as its standard input, to its end or to `deadline`.
+///
+/// # Errors
+/// The program cannot be started.
+pub fn run_with_input(mut command: Command, input: Stdio, deadline: Duration) -> io::Result<Finished> {
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     let start = Instant::now();
+    // The command holds this process's end of what the child was given; it goes with the spawn.
     let mut child = spawn(command)?;
     let (closed, closings) = mpsc::channel();
     let stdout = drain(child.stdout().take(), closed.clone());

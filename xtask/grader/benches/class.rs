@@ -1,0 +1,383 @@
+//! A made-up class over the real course: proof that grading it again gives the same, and what that costs.
+//!
+//! ```text
+//! cargo bench -p grader --profile dev -- write DIR [EX…]     the class as a folder of checkouts
+//! cargo bench -p grader --profile dev -- proof [EX…]         twice, killed and resumed, in four shards: the same
+//! cargo bench -p grader --profile dev -- figures [EX…]       seconds a submission, memory, 1000 stubs, a clean clone
+//! ```
+//!
+//! The class has thirty: one has solved everything, one every second exercise, one nothing; some hand in every wrong answer of
+//! the course, some every attack of the corpus, the others something of each.
+
+#[path = "../tests/corpus/mod.rs"]
+mod corpus;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use catalog::{Catalog, Exercise};
+use corpus::{ATTACKS, fill};
+use grader::results;
+use judge::overlay::{self, Sources};
+use serde_json::Value;
+
+const CLASS: usize = 30;
+/// Hanging attacks hang so long; every solution is done in a fraction of it.
+const TIMEOUT: &str = "5";
+
+/// Every student's every exercise.
+type Class = BTreeMap<String, BTreeMap<String, Sources>>;
+
+fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let catalog = Catalog::read(&root).0;
+    let (what, rest) = words.split_first().map_or(("", &[] as &[String]), |(what, rest)| (what.as_str(), rest));
+    let rest = if what == "write" { rest.get(1..).unwrap_or_default() } else { rest };
+    let mut exercises: Vec<&Exercise> = Vec::new();
+    for word in rest {
+        exercises.extend(catalog.select(word).map_err(|unknown| anyhow::anyhow!("{unknown}"))?);
+    }
+    if exercises.is_empty() {
+        exercises.extend(catalog.exercises());
+    }
+    let scratch = tempdir()?;
+    let bench = Bench { root, exercises, scratch: scratch.clone() };
+    let done = match what {
+        "write" => bench.write(&made_up(&bench.exercises)?, Path::new(words.get(1).context("write DIR")?)),
+        "proof" => bench.proof(),
+        "figures" => bench.figures(),
+        _ => {
+            println!("choose: write DIR, proof, figures");
+            Ok(())
+        }
+    };
+    let _ = fs::remove_dir_all(scratch);
+    done
+}
+
+fn tempdir() -> Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("class-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn stub(exercise: &Exercise) -> Result<Sources> {
+    Ok(overlay::read_sources(&exercise.dir().join("src"))?)
+}
+
+fn solution(exercise: &Exercise) -> Result<Sources> {
+    Ok(overlay::read_sources(&exercise.solution_dir().join("src"))?)
+}
+
+/// The wrong answer at `index`, round and round.
+fn wrong(exercise: &Exercise, index: usize) -> Result<Sources> {
+    let known = &exercise.misconceptions;
+    let patch = known.get(index % known.len().max(1)).and_then(|known| known.patch.as_deref());
+    let patch = patch.with_context(|| format!("{} has no wrong answers", exercise.id))?;
+    overlay::patched(&solution(exercise)?, patch).map_err(anyhow::Error::msg)
+}
+
+fn made_up(exercises: &[&Exercise]) -> Result<Class> {
+    let mut class = Class::new();
+    let mut add = |name: String, of: &dyn Fn(usize, &Exercise) -> Result<Sources>| -> Result<()> {
+        let row = exercises.iter().enumerate().map(|(at, exercise)| Ok((exercise.id.to_string(), of(at, exercise)?)));
+        class.insert(name, row.collect::<Result<_>>()?);
+        Ok(())
+    };
+    add("solved".to_owned(), &|_, exercise| solution(exercise))?;
+    add("half".to_owned(), &|at, exercise| if at % 2 == 0 { solution(exercise) } else { stub(exercise) })?;
+    add("stub".to_owned(), &|_, exercise| stub(exercise))?;
+    let beliefs = exercises.iter().map(|exercise| exercise.misconceptions.len()).max().unwrap_or_default();
+    for index in 0..beliefs {
+        add(format!("wrong-{index}"), &|_, exercise| wrong(exercise, index))?;
+    }
+    let attackers = ATTACKS.len().div_ceil(exercises.len().max(1));
+    let attacked = |index: usize, exercise: &Exercise| -> Result<Sources> {
+        let stub = stub(exercise)?;
+        let text = fill(stub.get("lib.rs").context("no lib.rs")?, &ATTACKS[index % ATTACKS.len()]);
+        Ok(Sources::from([("lib.rs".to_owned(), text)]))
+    };
+    for index in 0..attackers {
+        add(format!("attack-{index}"), &|at, exercise| attacked(index * exercises.len() + at, exercise))?;
+    }
+    for index in 0..CLASS.saturating_sub(3 + beliefs + attackers) {
+        // Each in its own way, the same in every run.
+        let draw = |at: usize| catalog::hash_bytes(format!("{index} {at}").as_bytes()).as_bytes()[0] as usize;
+        add(format!("mixed-{index:02}"), &|at, exercise| match draw(at) % 4 {
+            0 => stub(exercise),
+            1 => wrong(exercise, index),
+            _ => solution(exercise),
+        })?;
+    }
+    Ok(class)
+}
+
+struct Bench<'a> {
+    root: PathBuf,
+    exercises: Vec<&'a Exercise>,
+    scratch: PathBuf,
+}
+
+/// What counts of a result: everything but how long it took.
+type Outcomes = BTreeMap<(String, String), String>;
+
+fn outcomes(folder: &Path) -> Result<Outcomes> {
+    let outcome = |value: &Value| {
+        let tests = value["tests"].as_array().into_iter().flatten();
+        let tests: Vec<String> = tests.map(|test| format!("{} {}", test["name"], test["status"])).collect();
+        format!("{} {} {} {} {tests:?}", value["status"], value["points"], value["misconception"], value["key"])
+    };
+    Ok(results::read(folder)?.iter().map(|(names, value)| (names.clone(), outcome(value))).collect())
+}
+
+impl Bench<'_> {
+    fn write(&self, class: &Class, folder: &Path) -> Result<()> {
+        for (student, row) in class {
+            for (id, sources) in row {
+                for (path, text) in sources {
+                    let file = folder.join(student).join("exercises").join(id).join("src").join(path);
+                    fs::create_dir_all(file.parent().context("no folder")?)?;
+                    fs::write(file, text)?;
+                }
+            }
+        }
+        println!("{} students in {}", class.len(), folder.display());
+        Ok(())
+    }
+
+    fn grader(&self, submissions: &Path, out: &Path, more: &[&str]) -> Result<Child> {
+        let ids: Vec<&str> = self.exercises.iter().map(|exercise| exercise.id.as_str()).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grader"));
+        command.current_dir(&self.root).arg(submissions).arg("--out").arg(out);
+        command.args(["--timeout", TIMEOUT, "--exercises", &ids.join(",")]).args(more);
+        Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+    }
+
+    /// Runs to the end; how long it took, and the most memory that it and everything below it had at once.
+    fn grade(&self, submissions: &Path, out: &Path, more: &[&str]) -> Result<(Duration, u64)> {
+        let began = Instant::now();
+        let mut child = self.grader(submissions, out, more)?;
+        let mut most = 0;
+        loop {
+            if let Some(status) = child.try_wait()? {
+                ensure!(status.success(), "the grader ended with {status}");
+                return Ok((began.elapsed(), most));
+            }
+            most = most.max(memory_below(child.id()));
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn proof(&self) -> Result<()> {
+        let class = made_up(&self.exercises)?;
+        let folder = self.scratch.join("class");
+        self.write(&class, &folder)?;
+        let out = |name: &str| self.scratch.join(name);
+
+        let (took, memory) = self.grade(&folder, &out("first"), &[])?;
+        let first = outcomes(&out("first"))?;
+        println!("first       {:>7.1} s, {} results, at most {} MiB", took.as_secs_f64(), first.len(), memory >> 20);
+        self.expect(&class, &out("first"))?;
+        let same = |name: &str, took: Duration| -> Result<()> {
+            let again = outcomes(&out(name))?;
+            for (names, outcome) in &first {
+                let other = again.get(names).map_or("nothing", String::as_str);
+                ensure!(other == outcome, "{name}: {names:?}\n  first {outcome}\n  then  {other}");
+            }
+            ensure!(again.len() == first.len(), "{name} has {} results", again.len());
+            println!("{name:<11} {:>7.1} s, the same", took.as_secs_f64());
+            Ok(())
+        };
+        let (took, _) = self.grade(&folder, &out("second"), &[])?;
+        same("second", took)?;
+
+        let began = Instant::now();
+        let kept = self.killed(&folder, &out("killed"), first.len() / 3)?;
+        let lost = began.elapsed();
+        let (took, _) = self.grade(&folder, &out("killed"), &["--resume"])?;
+        let now = fs::read_to_string(out("killed").join(results::NAME))?;
+        ensure!(now.starts_with(&kept), "a result that was there before the kill is gone");
+        println!("killed with {} results after {:.1} s; none lost", kept.lines().count(), lost.as_secs_f64());
+        same("killed", lost + took)?;
+
+        let mut all = Duration::ZERO;
+        for shard in 0..4 {
+            let part = out(&format!("part-{shard}"));
+            all += self.grade(&folder, &part, &["--shard", &format!("{shard}/4")])?.0;
+        }
+        let parts: Vec<PathBuf> = (0..4).map(|shard| out(&format!("part-{shard}"))).collect();
+        results::merge(&parts, &out("merged"))?;
+        same("merged", all)?;
+        let report = Command::new(env!("CARGO_BIN_EXE_grader"))
+            .current_dir(&self.root)
+            .arg("report")
+            .arg(out("merged"))
+            .args(["--out", "target/class-report"])
+            .status()?;
+        ensure!(report.success(), "no report");
+        Ok(())
+    }
+
+    /// Kills the grader, and with it its boxes, once it has written so many results. Returns the whole lines that were there.
+    fn killed(&self, submissions: &Path, out: &Path, after: usize) -> Result<String> {
+        let mut child = self.grader(submissions, out, &[])?;
+        let read = || fs::read_to_string(out.join(results::NAME)).unwrap_or_default();
+        while read().lines().count() < after {
+            ensure!(child.try_wait()?.is_none(), "the grader ended before it could be killed");
+            thread::sleep(Duration::from_millis(20));
+        }
+        child.kill()?;
+        child.wait()?;
+        thread::sleep(Duration::from_millis(300));
+        let alive = boxes_alive();
+        ensure!(alive == 0, "{alive} programs outlived the grader");
+        let text = read();
+        let whole = text.rfind('\n').map_or(0, |at| at + 1);
+        Ok(text[..whole].to_owned())
+    }
+
+    /// The results are those that the three-state proof promises.
+    fn expect(&self, class: &Class, out: &Path) -> Result<()> {
+        let known = results::read(out)?;
+        let beliefs = class.keys().filter(|name| name.starts_with("wrong-")).count();
+        for exercise in &self.exercises {
+            let value = |student: &str| -> Result<&Value> {
+                known.get(&(student.to_owned(), exercise.id.to_string())).context("a result is missing")
+            };
+            ensure!(value("solved")?["status"] == "solved", "{}: {}", exercise.id, value("solved")?);
+            ensure!(value("stub")?["points"]["earned"] == 0, "{}: {}", exercise.id, value("stub")?);
+            for index in 0..beliefs {
+                let expected = &exercise.misconceptions[index % exercise.misconceptions.len()].fails;
+                let value = value(&format!("wrong-{index}"))?;
+                let tests = value["tests"].as_array().into_iter().flatten();
+                let failed: BTreeSet<String> = tests
+                    .filter(|test| test["status"] != "passed")
+                    .filter_map(|test| test["name"].as_str().map(str::to_owned))
+                    .collect();
+                ensure!(failed == *expected, "{}, wrong answer {index}: {failed:?}, not {expected:?}", exercise.id);
+            }
+        }
+        for ((student, exercise), value) in &known {
+            let earned = value["points"]["earned"].as_u64().context("a fault of the machine")?;
+            ensure!(!student.starts_with("attack-") || earned == 0, "{student}, {exercise}: {value}");
+            ensure!(!value.to_string().contains(corpus::REACHED), "{student}, {exercise}: {value}");
+        }
+        println!("            solved, stubs, {beliefs} rows of wrong answers and every attack end as they should");
+        Ok(())
+    }
+
+    fn figures(&self) -> Result<()> {
+        let stubs = self.table(1, |_| 0)?;
+        let (took, _) = self.grade(&stubs, &self.scratch.join("warm"), &[])?;
+        println!("the course and its stubs, once         {:>7.1} s", took.as_secs_f64());
+        for changed in [1, 10, self.exercises.len()] {
+            let changed = changed.min(self.exercises.len());
+            let students = if changed > 10 {
+                3
+            } else if changed > 1 {
+                10
+            } else {
+                CLASS
+            };
+            let table = self.table(students, |_| changed)?;
+            let (took, memory) = self.grade(&table, &self.scratch.join(format!("changed-{changed}")), &[])?;
+            println!(
+                "{students:>2} students, {changed:>2} of {} exercises solved  {:>7.2} s a submission, at most {} MiB",
+                self.exercises.len(),
+                took.as_secs_f64() / students as f64,
+                memory >> 20
+            );
+        }
+        let lines: String = (0..1000).map(|number| format!("s{number:04},student-0\n")).collect();
+        let stubs = self.table(1, |_| 0)?;
+        let table = stubs.with_file_name("thousand.csv");
+        fs::write(&table, lines)?;
+        let (took, memory) = self.grade(&table, &self.scratch.join("thousand"), &[])?;
+        println!("1000 students, all stubs               {:>7.1} s, at most {} MiB", took.as_secs_f64(), memory >> 20);
+        self.clean_clone()
+    }
+
+    /// A class in which each has solved the first `changed` exercises in a file of their own; the rest are stubs.
+    fn table(&self, students: usize, changed: impl Fn(usize) -> usize) -> Result<PathBuf> {
+        let folder = self.scratch.join(format!("students-{students}-{}", changed(0)));
+        let mut class = Class::new();
+        for student in 0..students {
+            let mut row = BTreeMap::new();
+            for (at, exercise) in self.exercises.iter().enumerate() {
+                let mut sources = if at < changed(student) { solution(exercise)? } else { stub(exercise)? };
+                if at < changed(student) {
+                    sources.entry("lib.rs".to_owned()).or_default().push_str(&format!("\n// student {student}\n"));
+                }
+                row.insert(exercise.id.to_string(), sources);
+            }
+            class.insert(format!("student-{student}"), row);
+        }
+        self.write(&class, &folder)?;
+        Ok(folder)
+    }
+
+    /// What would be done without a grader: clone, lay the sources over it, `cargo test`.
+    fn clean_clone(&self) -> Result<()> {
+        let (clone, began) = (self.scratch.join("clone"), Instant::now());
+        let mut git = Command::new("git");
+        git.args(["clone", "--quiet", "--local", "--depth", "1"]);
+        git.arg(format!("file://{}", self.root.display())).arg(&clone);
+        ensure!(git.status()?.success(), "git clone");
+        for exercise in &self.exercises {
+            for (path, text) in solution(exercise)? {
+                fs::write(clone.join("exercises").join(exercise.id.as_str()).join("src").join(path), text)?;
+            }
+        }
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(&clone)
+            .args(["test", "--quiet", "--no-fail-fast"])
+            .env("CARGO_TARGET_DIR", clone.join("target"));
+        cargo.args(self.exercises.iter().flat_map(|exercise| ["--package", exercise.package()]));
+        let output = cargo.output()?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr));
+        }
+        println!("one clean clone and cargo test         {:>7.1} s a submission", began.elapsed().as_secs_f64());
+        Ok(())
+    }
+}
+
+/// Test programs in boxes that are running now.
+fn boxes_alive() -> usize {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.starts_with(b"/box/program")))
+        .count()
+}
+
+/// The resident memory of a process and of all that descends from it, in bytes.
+fn memory_below(id: u32) -> u64 {
+    let mut parents: BTreeMap<u32, (u32, u64)> = BTreeMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(own) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let text = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        let parent = field("PPid:").and_then(|parent| u32::try_from(parent).ok()).unwrap_or_default();
+        parents.insert(own, (parent, field("VmRSS:").unwrap_or_default() * 1024));
+    }
+    let is_below = |mut own: u32| {
+        while let Some((parent, _)) = parents.get(&own) {
+            if own == id {
+                return true;
+            }
+            own = *parent;
+        }
+        false
+    };
+    parents.iter().filter(|(own, _)| is_below(**own)).map(|(_, (_, memory))| memory).sum()
+}
