@@ -74,6 +74,9 @@ fn mutate(workbook: &Workbook, chosen: &[&Exercise]) -> Result<PathBuf, Failure>
     command.args(["--no-shuffle", "--colors", "never", "--baseline", "skip", "--timeout", "20", "--output"]).arg(&out);
     for exercise in chosen {
         command.args(["--package", &format!("{}-solution", exercise.package())]);
+        for file in given_files(&workbook.catalog.root, exercise) {
+            command.arg("--exclude").arg(file);
+        }
     }
     command.env_remove("CARGO_TARGET_DIR").stdin(Stdio::null());
     // Its exit code says whether there were survivors; that we read ourselves. Without a report it did not run.
@@ -82,6 +85,23 @@ fn mutate(workbook: &Workbook, chosen: &[&Exercise]) -> Result<PathBuf, Failure>
         return Err(Failure::with_fix("cargo-mutants is not installed", "cargo install cargo-mutants --locked"));
     }
     Ok(out)
+}
+
+/// The files of a solution that its exercise hands out as they are: nobody is asked to write them.
+fn given_files(root: &Path, exercise: &Exercise) -> Vec<PathBuf> {
+    let theirs = exercise.stub().parent().map(Path::to_owned).unwrap_or_default();
+    let ours = exercise.solution_dir().join("src");
+    let Ok(entries) = fs::read_dir(&ours) else { return Vec::new() };
+    let mut given: Vec<_> = entries
+        .flatten()
+        .filter(|entry| {
+            let text = fs::read(entry.path());
+            text.is_ok_and(|ours| fs::read(theirs.join(entry.file_name())).is_ok_and(|theirs| theirs == ours))
+        })
+        .filter_map(|entry| entry.path().strip_prefix(root).ok().map(Path::to_owned))
+        .collect();
+    given.sort();
+    given
 }
 
 fn tally(root: &Path, exercise: &Exercise, outcomes: &Value) -> Tally {
