@@ -51,7 +51,9 @@ for (const view of views) {
     const page = await context.newPage();
     page.setDefaultTimeout(5000);
     const where = `${path} (${view.name})`;
+    let touched = false;
     page.on('request', (request) => {
+      if (!touched && request.url().includes('/figures/')) fault(`${where}: asks for ${request.url()} before anything was touched`);
       if (!request.url().startsWith(address) && !request.url().startsWith('data:')) fault(`${where}: asks for ${request.url()}`);
     });
     page.on('pageerror', (error) => fault(`${where}: ${error.message}`));
@@ -60,12 +62,19 @@ for (const view of views) {
       await page.goto(address + path);
       looks += 1;
       await layout(page, where);
+      touched = true;
+      if (view.name === 'wide-light') await keyboard(page, where);
+      if (script && view.audit !== false) await openSandboxes(page, where);
       if (script && view.audit !== false) await audit(page, where);
       if (!pictured.has(kind(path) + view.name)) {
         pictured.add(kind(path) + view.name);
         await page.screenshot({ path: join(pictures, `${kind(path)}-${view.name}.png`), fullPage: true });
       }
-      if (view.name === 'wide-light') await behaviour(page, where);
+      if (view.name === 'wide-light') {
+        await behaviour(page, where);
+        await shared(page, where);
+      }
+      if (view.name === 'phone-light') await layout(page, where + ', sandboxes open');
       if (!script) await withoutScript(page, where, view);
     } catch (error) {
       fault(`${where}: ${error.message.split('\n')[0]}`);
@@ -116,6 +125,106 @@ async function audit(page, where) {
   await page.evaluate(() => { for (const details of document.querySelectorAll('details:not(.stage)')) details.open = false; });
 }
 
+// A guess is made and committed to; the figure is then drawn by its module.
+async function openSandboxes(page, where) {
+  for (const box of await page.locator('.sandbox:not(.open)').all()) {
+    await box.locator('.guess label').first().click();
+    await box.locator('.commit').click();
+    await drawn(box, where);
+  }
+}
+
+async function drawn(box, where) {
+  const name = await box.getAttribute('data-figure');
+  const deadline = Date.now() + 15000;
+  while (await box.getAttribute('data-state') !== 'drawn') {
+    const trouble = await box.locator('.trouble').textContent();
+    if (trouble || Date.now() > deadline) return fault(`${where}: the figure ${name} is not drawn: ${trouble}`);
+    await box.page().waitForTimeout(20);
+  }
+}
+
+const shown = (box) => box.evaluate((box) => [box.querySelector('svg').outerHTML, box.querySelector('figcaption').textContent]);
+
+// With no hand on the mouse: guess, commit, choose a setting, move every control; the figure follows each time, and says so.
+async function keyboard(page, where) {
+  for (const box of await page.locator('.sandbox').all()) {
+    const name = await box.getAttribute('data-figure');
+    const at = `${where}: figure ${name}`;
+    const press = (key) => page.keyboard.press(key);
+    const focused = (selector) => page.evaluate((selector) => document.activeElement.matches(selector), selector);
+    if (await box.locator('.controls').isVisible()) fault(`${at}: its controls are open before a guess`);
+    await box.locator('.guess input').first().focus();
+    await press('Space');
+    await press('Tab');
+    if (!await focused('.commit')) fault(`${at}: after the guess, Tab does not lead to the button that commits to it`);
+    await press('Enter');
+    await drawn(box, at);
+    if (!await focused('.presets button')) fault(`${at}: committing does not lead to the presets`);
+    const settings = new Set();
+    for (const preset of await box.locator('.presets button').all()) {
+      await preset.focus();
+      await press('Enter');
+      await drawn(box, at);
+      settings.add((await shown(box)).join());
+      if (await preset.getAttribute('aria-pressed') !== 'true') fault(`${at}: the preset ${await preset.textContent()} is not marked when chosen`);
+      if (!await box.locator('.story').textContent()) fault(`${at}: a preset tells no story`);
+    }
+    if (settings.size < await box.locator('.presets button').count()) fault(`${at}: two presets show the same`);
+    // A control may be without effect in some setting, but not in all of them.
+    for (const control of await box.locator('[data-key]').all()) {
+      let moved = false;
+      for (const preset of await box.locator('.presets button').all()) {
+        await preset.focus();
+        await press('Enter');
+        await drawn(box, at);
+        const before = (await shown(box)).join();
+        await control.focus();
+        for (const key of ['ArrowDown', 'ArrowUp', 'ArrowUp']) {
+          await press(key);
+          await drawn(box, at);
+          moved = moved || (await shown(box)).join() !== before;
+        }
+        if (moved) break;
+      }
+      if (!moved) fault(`${at}: moving ${await control.getAttribute('data-key')} by keyboard changes nothing`);
+    }
+    await page.waitForTimeout(700);
+    const said = await page.locator('#announce').textContent();
+    if (said !== (await shown(box))[1]) fault(`${at}: the result is not announced: "${said}"`);
+    if (!page.url().includes(`figure=${name}`)) fault(`${at}: the state is not in the address`);
+    for (const element of await box.locator('button:visible, select:visible, input[type=range]:visible, .guess:visible label').all()) {
+      const size = await element.boundingBox();
+      if (size && (size.width < 24 || size.height < 24)) fault(`${at}: a target of ${size.width.toFixed(0)} × ${size.height.toFixed(0)} px`);
+    }
+    await box.screenshot({ path: join(pictures, `sandbox-${name}.png`) });
+  }
+}
+
+// Who is sent an address sees the same figure; where the module cannot be had, the picture stays and a sentence says so.
+async function shared(page, where) {
+  for (const box of await page.locator('.sandbox').all()) {
+    const name = await box.getAttribute('data-figure');
+    const at = `${where}: figure ${name}`;
+    await box.locator('.presets button').last().click();
+    await drawn(box, at);
+    const address = new URL(await box.locator('.share').getAttribute('href'), page.url()).href;
+    const other = await (await page.context().browser().newContext()).newPage();
+    await other.goto(address);
+    const theirs = other.locator('#figure-' + name);
+    await drawn(theirs, at);
+    if ((await shown(theirs)).join() !== (await shown(box)).join()) fault(`${at}: ${address} does not lead to the same figure`);
+    await other.route('**/figures/*', (route) => route.abort());
+    await other.goto(address.replace(/[?#].*/, ''));
+    const before = await shown(theirs);
+    await theirs.locator('.guess label').first().click();
+    await theirs.locator('.commit').click();
+    await theirs.locator('.trouble:not(:empty)').waitFor();
+    if ((await shown(theirs)).join() !== before.join()) fault(`${at}: the picture does not stay when its module cannot be loaded`);
+    await other.context().close();
+  }
+}
+
 // Keyboard, theme, contents, search and quiz do what they say.
 async function behaviour(page, where) {
   await page.reload();
@@ -154,6 +263,13 @@ async function behaviour(page, where) {
 
 // Without a script the page still has its text, its contents and its quizzes.
 async function withoutScript(page, where, view) {
+  for (const box of await page.locator('.sandbox').all()) {
+    const name = await box.getAttribute('data-figure');
+    for (const part of ['svg.drawing', 'figcaption', '.question', '.answer summary']) {
+      if (!await box.locator(part).first().isVisible()) fault(`${where}: figure ${name}: ${part} cannot be seen without a script`);
+    }
+    if (await box.locator('.controls').isVisible()) fault(`${where}: figure ${name}: controls are shown that do nothing without a script`);
+  }
   if (!await page.locator('#contents a').first().isVisible()) fault(`${where}: the contents cannot be seen without a script`);
   if (view.width > 1000) {
     const quiz = page.locator('.choice').first();

@@ -33,6 +33,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "every claim stands on its page and has its evidence", run: claims::hold },
     Check { name: "every topic leads to its pages", run: topics::lead_somewhere },
     Check { name: "every page is light", run: weight::pages },
+    Check { name: "every live figure is light", run: weight::figures },
     Check { name: "every page can be read and used in a browser", run: browser::pages },
 ];
 

@@ -2,16 +2,65 @@
 //!
 //! Parameters: `bits` (in the filter), `probes` (for each key, 1 to 16), `keys` (inserted).
 
-use crate::svg::{Anchor, Axes, Scale, Svg, WIDTH};
-use crate::{Drawing, Figure, Params};
+use crate::svg::{Anchor, Axes, Scale, Svg, WIDTH, within};
+use crate::{Control, Drawing, Figure, Params, Prediction, Preset, Sandbox};
 use bloom_filter::{BloomFilter, Shape, hashes_for};
 
 /// See the module.
 pub const FIGURE: Figure = Figure {
     name: "bloom-filter",
     drawing: draw,
-    sandbox: None,
+    sandbox: Some(&SANDBOX),
     golden: &["bits=9600 probes=7 keys=1000", "bits=9600 probes=1 keys=1000", "bits=9600 probes=7 keys=5000"],
+};
+
+const SANDBOX: Sandbox = Sandbox {
+    prediction: Prediction {
+        question: "A filter of 9,600 bits holds 1,000 keys, with 7 probes each; of 100 unseen keys it mistakes one. You double the probes, so that an \
+                   unseen key must pass twice as many. How many of 100 does it mistake now?",
+        guesses: &["Hardly any", "Half a one", "One, as before", "Two or three"],
+        answer: "2.57. Each key sets twice as many bits, so that 77 % of them are set instead of 52 %, and the fourteen questions are easier than the seven were.",
+    },
+    controls: &[
+        Control::slider(
+            "probes",
+            "Probes for each key",
+            "",
+            &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"],
+            "7",
+        ),
+        Control::slider("keys", "Keys inserted", "", &["100", "200", "500", "1000", "2000", "5000", "10000"], "1000"),
+        Control::slider("bits", "Bits", "", &["2400", "4800", "9600", "19200", "38400"], "9600"),
+    ],
+    presets: &[
+        Preset {
+            name: "As planned",
+            params: "probes=7",
+            story: "Half of the bits are set, and one unseen key in a hundred finds all of its seven among them.",
+        },
+        Preset {
+            name: "One probe",
+            params: "probes=1",
+            story: "Few bits are set, and one question is not much of an examination.",
+        },
+        Preset {
+            name: "Fourteen probes",
+            params: "probes=14",
+            story: "Twice the questions, and easier ones: look at the strip. The curve has its lowest point where half the bits are set.",
+        },
+        Preset {
+            name: "Five times the keys",
+            params: "keys=5000",
+            story: "Nobody stopped the inserting. The filter now says *perhaps* to nearly everything, and still denies nobody whom it knows.",
+        },
+        Preset {
+            name: "Twice the bits",
+            params: "bits=19200 probes=13",
+            story: "Twice the memory, with the probes that go with it, squares the error: one in a hundred becomes one in ten thousand.",
+        },
+    ],
+    task: "The filter was planned for 1,000 keys, with 9,600 bits and 7 probes, and then 2,000 came. Had you known, how many probes would you have chosen, \
+           and how much would that have saved?",
 };
 
 /// Unseen keys that the filter is asked for.
@@ -107,7 +156,7 @@ fn draw_curve(svg: &mut Svg, curve: &[(u32, f64)], (probes, measured): (u32, f64
     let rates = [(1.0, "100 %"), (0.1, "10 %"), (0.01, "1 %"), (1e-3, "0.1 %"), (1e-4, "0.01 %")];
     axes.draw(svg, ("probes for each key", &ticks), ("unseen keys mistaken", &rates));
 
-    let at = |k: u32, rate: f64| axes.at(f64::from(k), rate.clamp(1e-4, 1.0));
+    let at = |k: u32, rate: f64| axes.at(f64::from(k), within(rate, 1e-4, 1.0));
     svg.polyline("s0 line", &curve.iter().map(|&(k, rate)| at(k, rate)).collect::<Vec<_>>());
     if best <= MOST_PROBES {
         let (x, _) = at(best, 1.0);

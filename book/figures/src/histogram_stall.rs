@@ -4,7 +4,7 @@
 //! millisecond, in seconds), `stall` (how long it then does not answer, in seconds).
 
 use crate::svg::{Anchor, Axes, Scale, Svg, WIDTH};
-use crate::{Drawing, Figure, Params};
+use crate::{Control, Drawing, Figure, Params, Prediction, Preset, Sandbox};
 use histogram::{Histogram, Interval, Micros, Quantile};
 use std::num::NonZeroU64;
 
@@ -12,8 +12,46 @@ use std::num::NonZeroU64;
 pub const FIGURE: Figure = Figure {
     name: "histogram-stall",
     drawing: draw,
-    sandbox: None,
+    sandbox: Some(&SANDBOX),
     golden: &["interval=10 calm=100 stall=100", "interval=10 calm=100 stall=1"],
+};
+
+const SANDBOX: Sandbox = Sandbox {
+    prediction: Prediction {
+        question: "A server answers in a millisecond for 100 seconds and then not at all for 100 seconds. A script asks every 10 milliseconds, but waits for \
+                   each answer first. Within what time, does it report, were 99 of 100 requests answered? And what would customers have said, who do not wait \
+                   for each other?",
+        guesses: &["1 ms, and so would they", "1 ms, and they about 99 s", "About 50 s, and so would they"],
+        answer: "1 ms, and 98.6 s. One of its 10,001 requests was slow, for it sent no others. In those 100 seconds 9,999 were due.",
+    },
+    controls: &[
+        Control::slider("stall", "It stalls for", "s", &["1", "2", "5", "10", "20", "50", "100"], "100"),
+        Control::slider("calm", "Before, it answers for", "s", &["10", "20", "50", "100", "200", "500", "1000"], "100"),
+        Control::slider("interval", "The script asks every", "ms", &["10", "20", "50", "100", "200", "500", "1000"], "10"),
+    ],
+    presets: &[
+        Preset {
+            name: "Half of the time",
+            params: "stall=100",
+            story: "The server was away for half of the time. The lower curve does not leave its millisecond until the very end.",
+        },
+        Preset {
+            name: "A tenth",
+            params: "stall=10",
+            story: "Away for ten seconds of 110. The curves part where one request in eleven is due during the stall.",
+        },
+        Preset {
+            name: "A second",
+            params: "stall=1",
+            story: "Now 99 of 100 customers really notice nothing. The two curves part at the last hundredth.",
+        },
+        Preset {
+            name: "A slower script",
+            params: "interval=1000",
+            story: "Asking less often costs resolution and nothing else: the corrected curve is the same. The other is as wrong as before.",
+        },
+    ],
+    task: "After 1,000 calm seconds, what is the longest of these stalls that 99 of 100 customers do not notice? What is the rule?",
 };
 
 const MILLISECOND: u64 = 1_000;

@@ -2,16 +2,64 @@
 //!
 //! Parameters: `name` (`overlap`, `unseen` or `flags`), `order` (`real-time` or `per-client`).
 
-use crate::svg::{Anchor, Svg, WIDTH};
-use crate::{Drawing, Figure, Params};
+use crate::svg::{Anchor, Svg, WIDTH, within};
+use crate::{Control, Drawing, Figure, Params, Prediction, Preset, Sandbox};
 use history_checker::{Budget, Client, History, Key, Op, Operation, Order, Ret, Verdict, explains};
 
 /// See the module.
 pub const FIGURE: Figure = Figure {
     name: "history",
     drawing: draw,
-    sandbox: None,
+    sandbox: Some(&SANDBOX),
     golden: &["name=overlap", "name=unseen", "name=flags", "name=flags order=per-client"],
+};
+
+const SANDBOX: Sandbox = Sandbox {
+    prediction: Prediction {
+        question: "Anna writes. Before her write is confirmed, Ben reads the new value, and then, later by the clock on the wall, Cleo reads the old one. No single store that \
+                   goes by that clock can have answered so. And a store that only keeps each client's own operations in order?",
+        guesses: &["It cannot either: Ben was before Cleo", "It can"],
+        answer: "It can: Cleo's read, Anna's write, Ben's read. Each of the three has done only one thing, so each one's own order is kept. *Sequential consistency* \
+                 allows a reader to live in the past, as long as the past is in order.",
+    },
+    controls: &[
+        Control::choice(
+            "name",
+            "What happened",
+            &[("overlap", "two reads that overlap"), ("unseen", "seen, then unseen"), ("flags", "two flags")],
+            "overlap",
+        ),
+        Control::choice(
+            "order",
+            "What must be kept",
+            &[("real-time", "the order in real time"), ("per-client", "each client's own order")],
+            "real-time",
+        ),
+    ],
+    presets: &[
+        Preset {
+            name: "Overlap",
+            params: "name=overlap",
+            story: "A bar begins with the call and ends with the answer. The numbers are an order that explains everything; each stands inside its bar.",
+        },
+        Preset {
+            name: "Seen, then unseen",
+            params: "name=unseen",
+            story: "Ben is done before Cleo begins. No order is left, and no instants can be drawn.",
+        },
+        Preset {
+            name: "The same, with less to keep",
+            params: "name=unseen order=per-client",
+            story: "Now the instants may leave the bars: only each client's own order counts.",
+        },
+        Preset {
+            name: "Two flags",
+            params: "name=flags",
+            story: "Each raises a flag and looks at the other's, and each sees it down.",
+        },
+    ],
+    task: "Which of the three histories cannot be explained even with each client's own order? Take its four operations and find the circle: this before that, before the \
+           next, and round again.",
 };
 
 const LEFT: f64 = 70.0;
@@ -57,7 +105,7 @@ fn draw(p: &Params) -> Drawing {
             }
             _ => op.to_string(),
         };
-        let anchor = f64::midpoint(from, to).clamp(LEFT + 46.0, WIDTH - 62.0);
+        let anchor = within(f64::midpoint(from, to), LEFT + 46.0, WIDTH - 62.0);
         svg.text("ink small", (anchor, y - 10.0), Anchor::Middle, &words);
         let place = sequence.as_ref().and_then(|sequence| sequence.iter().position(|of| *of == index));
         if let (Some(place), Some(points)) = (place, &points) {

@@ -31,6 +31,7 @@ macro_rules! figures {
 
 // The files in `src` that are figures.
 figures! {
+    balancing
     bloom_filter
     cap_partition
     fencing_token
@@ -38,6 +39,7 @@ figures! {
     histogram_stall
     history
     quorum_partial
+    rate_windows
     redlock
     xfetch
 }

@@ -1,6 +1,6 @@
 //! A run in the kit's trace format, drawn as a sequence diagram narrow enough for a phone.
 
-use crate::svg::{Anchor, Svg, WIDTH};
+use crate::svg::{Anchor, Svg, WIDTH, within};
 use kit::trace::{Event, Trace, What};
 
 const ROW: f64 = 28.0;
@@ -87,7 +87,7 @@ fn words(svg: &mut Svg, class: &str, (x, y): (f64, f64), text: &str) {
 
 fn boxed(svg: &mut Svg, (x, y): (f64, f64), text: &str, class: &str) {
     let wide = text.chars().count() as f64 * 7.6 + 12.0;
-    let left = (x - wide / 2.0).clamp(LEFT - 14.0, WIDTH - wide - 2.0);
+    let left = within(x - wide / 2.0, LEFT - 14.0, WIDTH - wide - 2.0);
     svg.rect("paper", (left, y - 10.0), wide, 20.0);
     svg.rect(class, (left, y - 10.0), wide, 20.0);
     svg.text("ink small", (left + wide / 2.0, y + 5.0), Anchor::Middle, text);

@@ -3,8 +3,8 @@
 //! Parameters: `beta` (how eager readers are, 0.1 to 8), `recompute` (seconds to compute the value, 1 to 20), `rate` (readers
 //! a second, 0.1 to 200), `ttl` (seconds that a value may be used).
 
-use crate::svg::{Anchor, Axes, Bar, Scale, Svg, WIDTH};
-use crate::{Drawing, Figure, Params};
+use crate::svg::{Anchor, Axes, Bar, Scale, Svg, WIDTH, within};
+use crate::{Control, Drawing, Figure, Params, Prediction, Preset, Sandbox};
 use kit::{Millis, Seed};
 use xfetch::load::{Arrivals, Load, Run, run};
 use xfetch::{Beta, PerSecond, mean_herd, mean_lead_ms, pressure};
@@ -13,8 +13,52 @@ use xfetch::{Beta, PerSecond, mean_herd, mean_lead_ms, pressure};
 pub const FIGURE: Figure = Figure {
     name: "xfetch",
     drawing: draw,
-    sandbox: None,
+    sandbox: Some(&SANDBOX),
     golden: &["beta=1 recompute=3 rate=10", "beta=4 recompute=3 rate=10", "beta=1 recompute=3 rate=0.5"],
+};
+
+const SANDBOX: Sandbox = Sandbox {
+    prediction: Prediction {
+        question: "With β = 1 three readers compute the front page at once instead of thirty, and the origin computes it 200 times an hour. To be on the \
+                   safe side you set β to 8. How often does it compute now?",
+        guesses: &["Less often: hardly anybody computes in vain", "As often", "Ten times as often and more"],
+        answer: "About fifteen times as often. At β = 8 the first volunteer wants to come 145 seconds before expiry, and the page lives for 60: it is computed again almost \
+                 as soon as it is stored. Give it 600 seconds to live, and the same β does no harm.",
+    },
+    controls: &[
+        Control::slider("beta", "β, the readers' eagerness", "", &["0.25", "0.5", "1", "2", "4", "8"], "1"),
+        Control::slider("rate", "Readers", "a second", &["0.5", "1", "2", "5", "10", "20", "50", "100"], "10"),
+        Control::slider("recompute", "To compute it takes", "s", &["1", "2", "3", "5", "10"], "3"),
+        Control::slider("ttl", "It lives for", "s", &["30", "60", "120", "300", "600"], "60"),
+    ],
+    presets: &[
+        Preset {
+            name: "The front page",
+            params: "beta=1",
+            story: "Somebody volunteers twelve seconds early, two others join before the first is done, and nobody waits.",
+        },
+        Preset {
+            name: "Too timid",
+            params: "beta=0.25",
+            story: "The first volunteer comes two seconds early, and computing takes three: the others reach the expiry before it is done.",
+        },
+        Preset {
+            name: "Too eager",
+            params: "beta=8",
+            story: "No herd, and look at the lowest bars: the origin works harder than without any protection.",
+        },
+        Preset {
+            name: "Eager, and patient",
+            params: "beta=8 ttl=600",
+            story: "The same eagerness, ten times the time to live. Being early is measured in seconds, and here there are enough of them.",
+        },
+        Preset {
+            name: "Hardly any readers",
+            params: "rate=0.5",
+            story: "No readers, no volunteers: one value in four expires. That is no harm, for no herd comes either.",
+        },
+    ],
+    task: "The page becomes slow: it takes 10 seconds to compute. Which β lets the origin work least, at 60 seconds to live? And why is it not a greater one?",
 };
 
 /// How many readers each of the two runs lasts for.
@@ -23,10 +67,10 @@ const BINS: usize = 30;
 
 /// Lets the same readers read from the reference cache twice, with β as given and with β = 0, and draws what they did.
 fn draw(p: &Params) -> Drawing {
-    let beta = Beta::new(p.number("beta", 1.0).clamp(0.1, 8.0)).unwrap_or(Beta::ONE);
-    let recompute = Millis((p.number("recompute", 3.0).clamp(1.0, 20.0) * 1_000.0) as u64);
-    let rate = PerSecond(p.number("rate", 10.0).clamp(0.1, 200.0));
-    let ttl = Millis((p.number("ttl", 60.0).clamp(10.0, 3_600.0) * 1_000.0) as u64);
+    let beta = Beta::new(within(p.number("beta", 1.0), 0.1, 8.0)).unwrap_or(Beta::ONE);
+    let recompute = Millis((within(p.number("recompute", 3.0), 1.0, 20.0) * 1_000.0) as u64);
+    let rate = PerSecond(within(p.number("rate", 10.0), 0.1, 200.0));
+    let ttl = Millis((within(p.number("ttl", 60.0), 10.0, 3_600.0) * 1_000.0) as u64);
 
     let load = Load { rate, arrivals: Arrivals::Poisson, recompute, ttl };
     let length = Millis((READS / rate.0 * 1_000.0) as u64);

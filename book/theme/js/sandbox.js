@@ -66,6 +66,7 @@
       again = true;
       if (busy) return;
       busy = true;
+      box.dataset.state = 'drawing';
       try {
         drawing = drawing || load(name, module);
         const draw = await drawing;
@@ -76,9 +77,11 @@
           await new Promise((resolve) => setTimeout(resolve));
         }
         find('.trouble').textContent = '';
+        box.dataset.state = 'drawn';
       } catch (error) {
         drawing = null;
         again = false;
+        box.dataset.state = 'trouble';
         find('.trouble').textContent = 'The figure cannot be drawn anew (' + error.message + '); the picture stays as it was.';
       }
       busy = false;

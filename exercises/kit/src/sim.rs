@@ -10,6 +10,7 @@ use crate::seed::{Rng, Seed, test_name};
 use crate::trace::{Event, Trace, What, named, show_until};
 use clock::Clock;
 use rand::RngExt as _;
+use rand::distr::Bernoulli;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -408,7 +409,9 @@ impl<N: Node> Sim<N> {
         // which something is left out stays much the same.
         let (seed, place) = (self.seed, (from.0 * 1_000 + to.0) as u64);
         let mut rng = self.links.remove(&(from, to)).unwrap_or_else(|| seed.part(place).rng());
-        let happens = |rng: &mut Rng, chance: f64| chance > 0.0 && rng.random_bool(chance);
+        // Not `random_bool`: its panic prints a float, and the code for that is a tenth of a small figure's module.
+        let sure = |chance| Bernoulli::new(chance).expect("a chance lies between 0 and 1");
+        let happens = |rng: &mut Rng, chance: f64| chance > 0.0 && rng.sample(sure(chance));
         let copies = 1 + u32::from(happens(&mut rng, self.network.duplicated));
         for _ in 0..copies {
             let id = self.sequence;

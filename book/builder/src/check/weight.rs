@@ -12,6 +12,9 @@ use std::{collections::BTreeMap, fs, io::Write};
 /// A page and all that it loads at once may weigh this much, compressed.
 const LIMIT: usize = 100 * 1024;
 
+/// A figure that readers move may add this much when it is first touched, compressed.
+const FIGURE_LIMIT: usize = 60 * 1024;
+
 /// Prints the table of weights and judges each page by [`LIMIT`].
 pub(super) fn pages(built: &Built) -> Result<Outcome> {
     let mut weights: BTreeMap<String, usize> = BTreeMap::new();
@@ -58,6 +61,28 @@ pub(super) fn pages(built: &Built) -> Result<Outcome> {
     }
     let (total, path) = heaviest;
     Ok(Outcome::from_faults(faults, format!("at most {total} of {LIMIT} bytes gz ({path})")))
+}
+
+/// Prints what each figure adds when it is touched, and judges it by [`FIGURE_LIMIT`].
+pub(super) fn figures(built: &Built) -> Result<Outcome> {
+    let folder = built.out.join("figures");
+    let modules = if folder.is_dir() { files(&folder)? } else { Vec::new() };
+    let mut faults = Vec::new();
+    let mut heaviest = 0;
+    println!("      gz bytes   live figure");
+    for file in &modules {
+        let weight = compressed(&fs::read(file)?)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        println!("      {weight:>8}   {name}");
+        if weight > FIGURE_LIMIT {
+            faults.push(format!("{name}: {weight} bytes gz, more than {FIGURE_LIMIT}"));
+        }
+        heaviest = heaviest.max(weight);
+    }
+    Ok(Outcome::from_faults(
+        faults,
+        format!("{} of them, at most {heaviest} of {FIGURE_LIMIT} bytes gz", modules.len()),
+    ))
 }
 
 /// The files that a browser loads with the page, by kind.
