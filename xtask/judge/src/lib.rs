@@ -14,6 +14,7 @@ pub mod process;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod stop;
 pub mod verdict;
 

@@ -241,6 +241,9 @@ pub fn document(verdicts: &[Verdict]) -> Value {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Passed, Self::Failed, Self::Timeout, Self::Crashed];
+
     /// Its word in the JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -253,11 +256,14 @@ impl Outcome {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Passed, Self::Failed, Self::Timeout, Self::Crashed].into_iter().find(|outcome| outcome.word() == word)
+        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
     }
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Solved, Self::Failing, Self::BuildError];
+
     /// Its word in the JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -269,7 +275,7 @@ impl Status {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Solved, Self::Failing, Self::BuildError].into_iter().find(|status| status.word() == word)
+        Self::ALL.into_iter().find(|status| status.word() == word)
     }
 }
 
