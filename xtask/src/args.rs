@@ -173,10 +173,15 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "book",
-        words: "build|serve|test|wasm",
-        summary: "build the book, serve it, or test its pages",
-        help: "The first call compiles the book's builder, which takes a minute or two. `wasm` compiles the figures that readers move, for the\nbrowser, into book/figures/wasm.",
-        options: &[with("out", "DIR", "where `build` puts the pages (target/book)"), PORT],
+        words: "build|serve|test|pdf|epub|wasm",
+        summary: "build the book, serve it, test it, make one file of it",
+        help: "`build` makes pages that need no server. `serve` rebuilds them on every save. `test` checks diagrams, links, claims, weights\nand, where Chromium is installed, each page in it. `pdf` prints the book with Chromium; `epub` is for e-readers. `wasm` compiles the\nfigures that readers move, for the browser, into book/figures/wasm. The first call compiles the book's builder, which takes a minute or two.",
+        options: &[
+            with("out", "PATH", "the folder of `build` (target/book), the file of `pdf` or `epub` (target/book.pdf)"),
+            with("site-url", "PATH", "`build` for a server that shows the book under PATH (/)"),
+            flag("without-solutions", "`build` for a class: the pages show no reference solution"),
+            PORT,
+        ],
     },
     Command {
         name: "handout",
@@ -357,6 +362,9 @@ fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
+
+#[cfg(test)]
+mod reference;
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! `book build|serve|test|wasm`: hands over to the book's builder, which is a program of its own because it is slow to compile.
+//! `book build|serve|test|pdf|epub|wasm`: hands over to the book's builder, which is a program of its own because it is slow to compile.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,11 +9,14 @@ use crate::args::Parsed;
 use crate::failure::Failure;
 use crate::workbook::Workbook;
 
+const WORDS: [&str; 6] = ["build", "serve", "test", "pdf", "epub", "wasm"];
+
 pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let workbook = Workbook::open()?;
-    let what = parsed.one_word().ok().filter(|word| ["build", "serve", "test", "wasm"].contains(word));
-    let what = what
-        .ok_or_else(|| Failure::with_fix("`book` takes one of: build, serve, test, wasm", "cargo xtask book build"))?;
+    let what = parsed.one_word().ok().filter(|word| WORDS.contains(word));
+    let what = what.ok_or_else(|| {
+        Failure::with_fix(format!("`book` takes one of: {}", WORDS.join(", ")), "cargo xtask book build")
+    })?;
     if !has_builder(&workbook) {
         let fix = "read book/html/index.html, or the pages in book/src";
         return Err(Failure::with_fix("this copy was handed out without the program that builds the book", fix));
@@ -22,6 +25,12 @@ pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     if let Some(out) = parsed.value("out") {
         // The builder runs at the root; the person may stand elsewhere.
         command.arg("--out").arg(std::env::current_dir()?.join(out));
+    }
+    if let Some(path) = parsed.value("site-url") {
+        command.args(["--site-url", path]);
+    }
+    if parsed.has("without-solutions") {
+        command.arg("--without-solutions");
     }
     if let Some(port) = parsed.number("port")? {
         command.args(["--port", &port.to_string()]);

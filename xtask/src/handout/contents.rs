@@ -136,7 +136,7 @@ fn add_tree(dir: &Path, prefix: &str, files: &mut Files) -> Result<(), Failure> 
     let entries = fs::read_dir(dir).map_err(|error| {
         Failure::with_fix(
             format!("{}: {error}", dir.display()),
-            "build the book first: cargo xtask book build --out DIR",
+            "build the book first: cargo xtask book build --without-solutions --out DIR",
         )
     })?;
     for entry in entries {
