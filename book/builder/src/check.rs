@@ -5,7 +5,9 @@
 mod browser;
 mod claims;
 mod diagrams;
+mod files;
 mod links;
+mod search;
 mod topics;
 mod weight;
 
@@ -34,6 +36,9 @@ pub const CHECKS: &[Check] = &[
     Check { name: "every topic leads to its pages", run: topics::lead_somewhere },
     Check { name: "every page is light", run: weight::pages },
     Check { name: "every live figure is light", run: weight::figures },
+    Check { name: "a search for what somebody believes leads to its answer", run: search::beliefs },
+    Check { name: "the book is a sound EPUB", run: files::epub },
+    Check { name: "the book can be printed", run: files::pdf },
     Check { name: "every page can be read and used in a browser", run: browser::pages },
 ];
 

@@ -8,13 +8,16 @@
 //! 3. mdBook renders with the theme in `book/theme`;
 //! 4. [`site`] puts the contents into each page and removes the assets of mdBook that no page uses.
 //!
-//! [`serve`] watches and serves the result, [`check`] tests it. Nothing on the path of `cargo xtask check` uses this crate.
+//! [`serve`] watches and serves the result, [`pdf`] and [`epub`] make one file of it, [`check`] tests it. Nothing on the path of `cargo xtask check` uses this crate.
 
 pub mod check;
+pub mod chromium;
 pub mod code;
+pub mod epub;
 pub mod html;
 pub mod live;
 pub mod page;
+pub mod pdf;
 pub mod preprocess;
 pub mod progress;
 pub mod serve;

@@ -10,6 +10,7 @@ mod figure;
 mod formula;
 mod includes;
 mod inline;
+mod map;
 mod sandbox;
 
 pub use diagram::{Ariel, Diagrams, write as draw_diagram};
@@ -68,7 +69,8 @@ pub fn markdown_options() -> Options {
 pub fn transform(world: &World<'_>, path: &Path, source: &str) -> Result<String, Vec<Fault>> {
     let path = path.to_string_lossy().replace('\\', "/");
     let name = path.trim_end_matches(".md").replace('/', "-");
-    let page = Page { world, exercise: Id::parse(path.trim_end_matches(".md")), name, serial: Cell::new(0) };
+    let depth = path.matches('/').count();
+    let page = Page { world, exercise: Id::parse(path.trim_end_matches(".md")), name, depth, serial: Cell::new(0) };
     let mut faults = Vec::new();
     let text = page.rewrite(source, 1, &mut faults);
     if faults.is_empty() { Ok(text) } else { Err(faults) }
@@ -103,6 +105,8 @@ struct Page<'a> {
     exercise: Option<Id>,
     /// Distinguishes this page's ids from those of others on the print page.
     name: String,
+    /// How many folders below the book's root it lies.
+    depth: usize,
     serial: Cell<usize>,
 }
 
@@ -187,6 +191,7 @@ impl Page<'_> {
             "exercise" => Some(card::write(self.world.catalog, self.exercise.as_ref(), rest.trim())),
             "figure" => Some(figure::write(rest.trim())),
             "sandbox" => Some(sandbox::write(rest.trim())),
+            "map" => Some(map::write(self.world.catalog, self.depth, rest.trim())),
             _ => None,
         }
     }
@@ -208,7 +213,7 @@ impl Fence {
 
 /// One of our directives in running text, where it is not carried out.
 fn misplaced(text: &str) -> Option<&'static str> {
-    ["{{#exercise", "{{#figure", "{{#sandbox"].into_iter().find(|directive| text.contains(directive))
+    ["{{#exercise", "{{#figure", "{{#map", "{{#sandbox"].into_iter().find(|directive| text.contains(directive))
 }
 
 /// `source` with each range replaced; the ranges are in order and do not overlap.

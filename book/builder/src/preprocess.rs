@@ -74,6 +74,28 @@ impl Preprocessor for Listings {
     }
 }
 
+/// Takes out what pages quote from the reference solutions. Runs before includes are expanded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WithoutQuotes;
+
+impl Preprocessor for WithoutQuotes {
+    fn name(&self) -> &str {
+        "workbook-without-quotes"
+    }
+
+    fn run(&self, _: &PreprocessorContext, mut book: Book) -> Result<Book> {
+        let quotes = |line: &str| line.contains("{{#include") && line.contains("solutions/");
+        book.for_each_chapter_mut(|chapter| {
+            let lines = chapter.content.lines().map(|line| match quotes(line) {
+                true => "// Here the book quotes the reference solution, which is not part of this copy.",
+                false => line,
+            });
+            chapter.content = lines.collect::<Vec<_>>().join("\n");
+        });
+        Ok(book)
+    }
+}
+
 /// Speaks mdBook's preprocessor protocol: context and book as JSON from `input`, the book as JSON to `output`. In another
 /// book.toml: `[preprocessor.workbook]`, `command = "book-builder preprocess"`, `before = ["links"]`.
 ///

@@ -1,22 +1,25 @@
 //! From `book/src` to a folder of pages: mdBook's build, then the contents into every page and unused assets out.
 
 mod contents;
+pub mod search;
+mod solution;
 
 use crate::{
     Project,
     html::{Piece, pieces},
     live,
-    preprocess::{Listings, Syntax},
+    preprocess::{Listings, Syntax, WithoutQuotes},
 };
 use anyhow::{Context, Result, bail};
-use contents::Contents;
+use catalog::Catalog;
+pub use contents::Contents;
 use mdbook_driver::{
     MDBook,
     builtin_preprocessors::{IndexPreprocessor, LinkPreprocessor},
     config::Config,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -25,6 +28,28 @@ use std::{
 /// Lies in every folder that [`build`] made, so that it only ever replaces its own.
 const OURS: &str = ".workbook-book";
 
+/// What may differ from one built book to the next.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The path under which the book will be served, such as `/workbook/`; `None` for the root of its host. Only the page for a
+    /// wrong address needs it, because it is shown under any address.
+    pub site_url: Option<String>,
+    /// How much of the reference solutions the pages show.
+    pub solutions: Solutions,
+}
+
+/// How much of the reference solutions the pages show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Solutions {
+    /// All, folded away at the end of each card.
+    #[default]
+    Folded,
+    /// What a page quotes to explain it, for paper and e-readers, where nothing can be folded.
+    Quoted,
+    /// Nothing, for a class that is to be graded.
+    Absent,
+}
+
 /// Builds the book into `out` and says how long it took.
 ///
 /// The pages are made beside `out` and moved there when all are done: a fault leaves the last good book in place.
@@ -32,6 +57,14 @@ const OURS: &str = ".workbook-book";
 /// # Errors
 /// A fault on a page (with file and line), an unreadable source, or an `out` that holds something else than a book.
 pub fn build(project: &Project, out: &Path) -> Result<Duration> {
+    build_with(project, out, &Options::default())
+}
+
+/// The same, as `options` say.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(project: &Project, out: &Path, options: &Options) -> Result<Duration> {
     let started = Instant::now();
     let out = std::path::absolute(out)?;
     guard(&out)?;
@@ -40,14 +73,21 @@ pub fn build(project: &Project, out: &Path) -> Result<Duration> {
     remove(&next)?;
     let mut config = Config::from_disk(project.book().join("book.toml"))?;
     config.build.build_dir.clone_from(&next);
+    if let Some(url) = &options.site_url {
+        config.set("output.html.site-url", format!("/{}/", url.trim_matches('/')).replace("//", "/"))?;
+    }
     let mut book = MDBook::load_with_config(project.book(), config)?;
     let contents = Contents::of(book.book.iter());
     book.with_preprocessor(Syntax::new(&project.root));
+    if options.solutions == Solutions::Absent {
+        book.with_preprocessor(WithoutQuotes);
+    }
     book.with_preprocessor(LinkPreprocessor::new());
     book.with_preprocessor(IndexPreprocessor::new());
     book.with_preprocessor(Listings);
     book.build()?;
-    finish(project, &next, &contents)?;
+    let (catalog, _) = Catalog::read(&project.root);
+    finish(project, &next, &contents, &catalog, options)?;
     fs::write(next.join(OURS), "Made by book-builder, which may replace this folder.\n")?;
     remove(&old)?;
     if out.exists() {
@@ -76,20 +116,30 @@ fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-/// Puts the contents into each page below `folder` and removes mdBook's assets that no page uses.
-fn finish(project: &Project, folder: &Path, contents: &Contents) -> Result<()> {
+/// Puts into the pages below `folder` what mdBook cannot, and removes those of its assets that no page uses.
+fn finish(project: &Project, folder: &Path, contents: &Contents, catalog: &Catalog, options: &Options) -> Result<()> {
     // mdBook's own list of contents is made for a script and for a frame; ours is in every page.
     remove_file(&folder.join("toc.html"))?;
+    let index = search::add(folder, &search::entries(catalog, &ids(folder)?))?;
     let mut used = BTreeSet::new();
     for file in files(folder)? {
         if file.extension().is_none_or(|extension| extension != "html") {
             continue;
         }
         let page = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
-        let html = fs::read_to_string(&file)?;
+        let mut html = fs::read_to_string(&file)?;
+        if let Some((old, new)) = &index {
+            html = html.replace(old, new);
+        }
+        // The print page is for paper, where nothing can be folded.
+        let with_solutions = page != "print.html" && options.solutions == Solutions::Folded;
+        html = solution::put_into(&html, with_solutions.then_some(catalog))?;
+        html = readme_links(&page, &contents.put_into(&page, &html));
+        if page == "404.html" {
+            html = without_base(&html);
+        }
         // An indented code block is mdBook's own; it scrolls like the others, so it must be reachable by keyboard too.
-        let html =
-            readme_links(&page, &contents.put_into(&page, &html)).replace("<pre><code", "<pre tabindex=\"0\"><code");
+        let html = html.replace("<pre><code", "<pre tabindex=\"0\"><code");
         let html = live::place(project, folder, &page, &html)?;
         used.extend(assets(&page, &html));
         fs::write(&file, html)?;
@@ -101,6 +151,22 @@ fn finish(project: &Project, folder: &Path, contents: &Contents) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The ids of the elements of each page below `folder`, by the page's path.
+fn ids(folder: &Path) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut found = BTreeMap::new();
+    for file in files(folder)?.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "html"))
+    {
+        let page = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+        let html = fs::read_to_string(&file)?;
+        let ids = pieces(&html).into_iter().filter_map(|piece| match piece {
+            Piece::Tag(tag) => tag.attribute("id").map(str::to_owned),
+            Piece::Text(_) => None,
+        });
+        found.insert(page, ids.collect());
+    }
+    Ok(found)
 }
 
 fn remove_file(file: &Path) -> Result<()> {
@@ -126,6 +192,31 @@ fn readme_links(page: &str, html: &str) -> String {
             out.push_str(&tag.source.replacen(link, &format!("{folder}index.html{fragment}"), 1));
             done = tag.end();
         }
+    }
+    out + &html[done..]
+}
+
+/// The page for a wrong address with links from the root of the host, in place of a `base`, under which even a link to a part of
+/// the page itself would lead to another one.
+fn without_base(html: &str) -> String {
+    let parts = pieces(html);
+    let tags = || parts.iter().filter_map(|piece| if let Piece::Tag(tag) = piece { Some(tag) } else { None });
+    let Some(base) = tags().find(|tag| tag.name == "base") else { return html.to_owned() };
+    let root = base.attribute("href").unwrap_or("/");
+    let mut out = String::with_capacity(html.len());
+    let mut done = 0;
+    for tag in tags() {
+        let links = tag.attributes().into_iter().filter(|(name, link)| {
+            let is_link = matches!(*name, "href" | "src" | "data-root" | "data-elasticlunr" | "data-searchindex");
+            is_link && !link.starts_with(['#', '/']) && (link.is_empty() || resolve("404.html", link).is_some())
+        });
+        let mut source = tag.source.to_owned();
+        for (name, link) in links {
+            source = source.replacen(&format!("{name}=\"{link}\""), &format!("{name}=\"{root}{link}\""), 1);
+        }
+        out.push_str(&html[done..tag.start]);
+        out.push_str(if tag.name == "base" { "" } else { &source });
+        done = tag.end();
     }
     out + &html[done..]
 }
@@ -243,6 +334,18 @@ mod tests {
                 "<a class=x href=\"../01-a/README.html#y\">a</a> <a href=\"https://x.test/README.html\">b</a> README.html"
             ),
             "<a class=x href=\"../01-a/index.html#y\">a</a> <a href=\"https://x.test/README.html\">b</a> README.html"
+        );
+    }
+
+    #[test]
+    fn the_page_for_a_wrong_address_works_under_any() {
+        assert_eq!(
+            without_base(
+                "<base href=\"/w/\"><body data-root=\"\" data-searchindex=\"s.js\"><a href=\"#main\">1</a><a href=\"a/b.html#c\">2</a>\
+                 <a href=\"https://x.test/\">3</a><script src=\"j.js\"></script><p id=\"a/b.html\">href=\"x\"</p>"
+            ),
+            "<body data-root=\"/w/\" data-searchindex=\"/w/s.js\"><a href=\"#main\">1</a><a href=\"/w/a/b.html#c\">2</a>\
+             <a href=\"https://x.test/\">3</a><script src=\"/w/j.js\"></script><p id=\"a/b.html\">href=\"x\"</p>"
         );
     }
 

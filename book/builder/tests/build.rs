@@ -1,6 +1,6 @@
 //! A small workbook, built whole: what a page's source becomes in the reader's browser.
 
-use book_builder::{Project, check::Built, preprocess, site};
+use book_builder::{Project, check::Built, epub, preprocess, site};
 use std::{fs, path::Path};
 
 const PAGE: &str = "# B\n\n> [!predict]\n> Why?\n>\n> ---\n> Because $x^2$.\n\n## Your task\n\n{{#exercise}}\n\n```rust\n\
@@ -112,4 +112,81 @@ fn the_command_speaks_mdbooks_protocol() {
     let answer = String::from_utf8(answer).expect("JSON is text");
     assert!(answer.contains("exercise-title") && answer.contains("<math>"), "{answer}");
     assert!(answer.contains("{{#include"), "includes are the next preprocessor's: {answer}");
+}
+
+#[test]
+fn the_solution_is_folded_on_the_page_and_not_on_paper_nor_for_a_class() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let project = workbook(root.path());
+    let quoting = format!("{PAGE}\n```rust\n{{{{#include ../../../solutions/01-a/b/src/lib.rs:b}}}}\n```\n");
+    write(root.path(), "book/src/01-a/b.md", &quoting);
+    write(
+        root.path(),
+        "solutions/01-a/b/src/lib.rs",
+        "// ANCHOR: b\npub fn b() -> u8 {\n    ANSWER\n}\n// ANCHOR_END: b\n",
+    );
+    let out = project.default_out();
+    site::build(&project, &out).expect("the workbook is sound");
+    let built = Built::read(&project, &out).expect("the pages can be read");
+    let html = page(&built, "01-a/b.html");
+    let folded = html.split("<details class=\"solution\">").nth(1).expect("the solution is on the page");
+    let folded = &folded[..folded.find("</details>").expect("it ends")];
+    assert!(folded.contains("<code>solutions/01-a/b/src/lib.rs</code>") && folded.contains("ANSWER"), "{folded}");
+    assert!(!folded.contains("ANCHOR"), "{folded}");
+    let paper = page(&built, "print.html");
+    assert_eq!(paper.matches("ANSWER").count(), 1, "the page quotes it once, and the card has no fold on paper");
+    assert!(!paper.contains("data-solution"));
+
+    let options = site::Options { solutions: site::Solutions::Absent, ..site::Options::default() };
+    site::build_with(&project, &out, &options).expect("the workbook is sound");
+    let built = Built::read(&project, &out).expect("the pages can be read");
+    let html = page(&built, "01-a/b.html");
+    assert!(!html.contains("class=\"solution\"") && !html.contains("ANSWER"), "{html}");
+    assert!(html.contains("quotes the reference solution"), "{html}");
+}
+
+#[test]
+fn a_wrong_answer_is_found_by_what_is_believed() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let project = workbook(root.path());
+    let page = format!("{PAGE}\n## What can go wrong\n\n**Is `b` free?** No.\n");
+    write(root.path(), "book/src/01-a/b.md", &page);
+    write(
+        root.path(),
+        "solutions/01-a/b/wrong/free.patch",
+        "Misconception: the `zebra` costs nothing\nIn production: the bill\nFails: stage_1_the_start::it_begins\n--- a/src/lib.rs\n",
+    );
+    let out = project.default_out();
+    site::build(&project, &out).expect("the workbook is sound");
+    let entries = site::search::read(&out).expect("an index");
+    let expected = ("01-a/b.html#what-can-go-wrong".to_owned(), "the zebra costs nothing".to_owned());
+    assert!(entries.contains(&expected), "{entries:?}");
+    let built = Built::read(&project, &out).expect("the pages can be read");
+    let script =
+        site::files(&out).expect("can be read").into_iter().find(|file| file.to_string_lossy().contains("searchindex"));
+    let name = script.as_ref().and_then(|file| file.file_name()).expect("an index").to_string_lossy();
+    assert!(built.pages.iter().all(|page| page.html.contains(&*name)), "every page names the new index");
+}
+
+#[test]
+fn the_page_for_a_wrong_address_knows_where_the_book_is_served() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let project = workbook(root.path());
+    let out = project.default_out();
+    let options = site::Options { site_url: Some("workbook".to_owned()), ..site::Options::default() };
+    site::build_with(&project, &out, &options).expect("the workbook is sound");
+    let built = Built::read(&project, &out).expect("the pages can be read");
+    let html = page(&built, "404.html");
+    assert!(html.contains("href=\"/workbook/01-a/b.html\"") && !html.contains("<base"), "{html}");
+}
+
+#[test]
+fn the_book_becomes_a_sound_epub() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let project = workbook(root.path());
+    let file = root.path().join("out/book.epub");
+    let bytes = epub::write(&project, &file).expect("the workbook is sound");
+    let epub = fs::read(&file).expect("it was written");
+    assert_eq!(epub.len() as u64, bytes);
+    assert_eq!(epub::faults(&epub), Vec::<String>::new());
 }

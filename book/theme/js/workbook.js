@@ -4,6 +4,7 @@
   const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
   const remember = (key, value) => { try { localStorage.setItem(key, value); } catch (e) { /* no storage */ } };
+  const forget = (key) => { try { localStorage.removeItem(key); } catch (e) { /* no storage */ } };
   const recall = (key) => { try { return localStorage.getItem(key); } catch (e) { return null; } };
   const announce = (text) => { byId('announce').textContent = text; };
 
@@ -53,14 +54,34 @@
     if (link) link.click();
   });
 
-  // Quiz answers stay on this machine.
-  for (const input of document.querySelectorAll('.choice input')) {
-    const key = 'workbook-' + input.name;
-    if (recall(key) === input.value) input.checked = true;
-    input.addEventListener('change', () => {
-      remember(key, input.value);
-      announce(input.closest('.choice').querySelector('.why').textContent);
+  // Quiz answers stay on this machine. What is kept is the answer's text: when a quiz is rewritten, nobody is shown an answer
+  // to another question.
+  for (const quiz of document.querySelectorAll('.quiz')) {
+    const inputs = [...quiz.querySelectorAll('.choice input')];
+    const key = 'workbook-quiz-' + inputs[0].name;
+    const text = (input) => input.labels[0].textContent.trim();
+    const again = document.createElement('button');
+    again.type = 'button';
+    again.className = 'tool again';
+    again.textContent = 'Try again';
+    quiz.append(again);
+    const offer = () => { again.hidden = !inputs.some((input) => input.checked); };
+    for (const input of inputs) {
+      if (recall(key) === text(input)) input.checked = true;
+      input.addEventListener('change', () => {
+        remember(key, text(input));
+        announce(input.closest('.choice').querySelector('.why').textContent);
+        offer();
+      });
+    }
+    again.addEventListener('click', () => {
+      for (const input of inputs) input.checked = false;
+      forget(key);
+      inputs[0].focus();
+      announce('Answer taken back');
+      offer();
     });
+    offer();
   }
 
   // A scrollable table can be scrolled by keyboard.
@@ -77,6 +98,7 @@
   events.addEventListener('progress', (event) => {
     const now = JSON.parse(event.data).exercises;
     for (const [id, progress] of Object.entries(now)) paint(id, progress, known && known[id]);
+    paintMaps(now);
     known = now;
   });
 
@@ -89,6 +111,38 @@
     }
     for (const card of document.querySelectorAll('[data-exercise="' + id + '"]')) paintCard(card, progress);
     if (before && before.status !== progress.status) announce(id.split('/')[1] + ': ' + (words[progress.status] || progress.status));
+  }
+
+  // How much is solved, by chapter in the contents and at the top of the map, and what is next: the first that is not, in the
+  // order of the book.
+  function paintMaps(now) {
+    const solved = (id) => Boolean(now[id]) && now[id].status === 'solved';
+    for (const chapter of contents.querySelectorAll('.chapter')) {
+      const marks = [...chapter.querySelectorAll('[data-state]')];
+      if (!marks.length) continue;
+      let count = chapter.querySelector(':scope > a > .solved');
+      if (!count) {
+        count = document.createElement('span');
+        count.className = 'solved';
+        chapter.querySelector(':scope > a').append(count);
+      }
+      const done = marks.filter((mark) => solved(mark.dataset.state)).length;
+      const hidden = document.createElement('span');
+      hidden.className = 'visually-hidden';
+      hidden.textContent = ' solved';
+      count.replaceChildren(done + '/' + marks.length, hidden);
+    }
+    for (const map of document.querySelectorAll('.map')) {
+      const marks = [...map.querySelectorAll('[data-state]')];
+      const summary = map.querySelector('[data-map]');
+      const open = marks.find((mark) => !solved(mark.dataset.state));
+      const done = marks.filter((mark) => solved(mark.dataset.state)).length;
+      summary.textContent = 'You have solved ' + done + ' of ' + marks.length + ' exercises. ';
+      if (open) {
+        const link = map.querySelector('.map-row [data-state="' + open.dataset.state + '"]').parentElement.querySelector('a').cloneNode(true);
+        summary.append('Next: ', link, '.');
+      }
+    }
   }
 
   function paintCard(card, progress) {

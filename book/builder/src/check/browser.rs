@@ -2,13 +2,16 @@
 //! `playwright-core` and asks `axe-core`; both are installed from the lock file beside it, into the target folder.
 
 use super::{Built, Outcome};
-use crate::serve;
+use crate::{
+    chromium::{self, program},
+    serve,
+};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{
-    env, fs,
+    fs,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -21,7 +24,7 @@ pub(super) fn pages(built: &Built) -> Result<Outcome> {
     let (Some(node), Some(npm)) = (program(&["node"]), program(&["npm"])) else {
         return Ok(Outcome::Skipped("node and npm are not installed".to_owned()));
     };
-    let Some(chromium) = chromium() else {
+    let Some(chromium) = chromium::find() else {
         return Ok(Outcome::Skipped("there is no Chromium; name one in the variable CHROMIUM".to_owned()));
     };
     let tools = built.project.target.join("book-browser");
@@ -78,25 +81,4 @@ fn install(npm: &Path, tools: &Path) -> Result<()> {
     anyhow::ensure!(output.status.success(), "npm ci: {}", errors.trim());
     fs::write(stamp, LOCK)?;
     Ok(())
-}
-
-fn chromium() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("CHROMIUM") {
-        return Some(PathBuf::from(named));
-    }
-    let mac = Path::new("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome");
-    program(&["chromium", "chromium-browser", "google-chrome", "chrome"])
-        .or_else(|| mac.exists().then(|| mac.to_owned()))
-}
-
-/// The first of `names` on the path.
-fn program(names: &[&str]) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
-    let folders: Vec<_> = env::split_paths(&path).collect();
-    names.iter().find_map(|name| {
-        let candidates =
-            folders.iter().flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{name}{ending}"))));
-        candidates.into_iter().find(|candidate| candidate.is_file())
-    })
 }

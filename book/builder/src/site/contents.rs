@@ -1,14 +1,22 @@
 //! The contents of the book, in every page: static, so that it works without a script, a frame or a network.
 
-use crate::html::{Piece, escape, pieces, text_of};
-use mdbook_driver::book::{BookItem, BookItems};
+use crate::{
+    Project,
+    html::{Piece, escape, pieces, text_of},
+};
+use anyhow::Result;
+use mdbook_driver::{
+    MDBook,
+    book::{BookItem, BookItems},
+    config::{BookConfig, Config},
+};
 
 /// Where the theme wants the contents.
 const PLACE: &str = "<!-- contents -->";
 
 /// The book's pages in order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Contents {
+pub struct Contents {
     entries: Vec<Entry>,
 }
 
@@ -24,6 +32,24 @@ enum Entry {
 }
 
 impl Contents {
+    /// What `book.toml` says of the book, and its pages as `SUMMARY.md` lists them.
+    ///
+    /// # Errors
+    /// A file that is missing or cannot be understood.
+    pub fn read(project: &Project) -> Result<(BookConfig, Self)> {
+        let config = Config::from_disk(project.book().join("book.toml"))?;
+        let book = MDBook::load_with_config(project.book(), config)?;
+        Ok((book.config.book.clone(), Self::of(book.book.iter())))
+    }
+
+    /// Title, address below the book's root and depth of each page, in order.
+    pub fn pages(&self) -> impl Iterator<Item = (&str, &str, usize)> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Page { title, url, depth } => Some((title.as_str(), url.as_str(), *depth)),
+            Entry::Part(_) => None,
+        })
+    }
+
     pub(super) fn of(items: BookItems<'_>) -> Self {
         let entries = items.filter_map(|item| match item {
             BookItem::PartTitle(title) => Some(Entry::Part(title.clone())),
@@ -100,11 +126,10 @@ fn close(depth: &mut usize, wanted: usize, open: &mut bool) -> String {
 fn entry_start(title: &str, url: &str, up: &str, current: bool) -> String {
     let title = escape(title);
     let (folder, file) = url.split_once('/').unwrap_or(("", url));
-    let number = folder.split('-').next().filter(|number| number.parse::<u32>().is_ok());
+    let number = folder.split('-').next().and_then(|number| number.parse::<u32>().ok());
     let here = if current { " aria-current=\"page\"" } else { "" };
     match number {
         Some(number) if file == "index.html" => {
-            let number = number.trim_start_matches('0');
             format!(
                 "<li class=\"chapter\"><a href=\"{up}{url}\"{here}><span class=\"number\">{number}</span>{title}</a>"
             )
