@@ -44,8 +44,9 @@ pub(super) fn of(html: &str, url: &str) -> Result<String, String> {
                     }
                 }
             }
-            (Piece::Tag(tag), None) if DROPPED.contains(&tag.name) => {
-                if !tag.empty {
+            // What is hidden waits for a script.
+            (Piece::Tag(tag), None) if DROPPED.contains(&tag.name) || tag.attribute("hidden").is_some() => {
+                if !tag.empty && !VOID.contains(&tag.name) {
                     dropping = Some((tag.name.to_owned(), 1));
                 }
             }
@@ -89,8 +90,6 @@ fn start(tag: &Tag<'_>, url: &str) -> Result<String, String> {
             "href" if tag.name == "a" => link(url, value),
             "aria-labelledby" | "aria-describedby" => value.split(' ').map(identifier).collect::<Vec<_>>().join(" "),
             "role" if is_quiz => "group".to_owned(),
-            // A reading system without scripts shows what a page without them shows.
-            "hidden" => "hidden".to_owned(),
             _ => value.to_owned(),
         };
         out.push_str(&format!(" {name}=\"{}\"", text_of(&value)?.replace('"', "&quot;")));
@@ -195,9 +194,9 @@ mod tests {
     fn what_only_works_on_a_screen_is_left_out() {
         assert_eq!(
             xhtml(
-                "<div role=radiogroup><input type=radio id=q><label for=q>yes</label></div><button>a<b>c</b></button><pre tabindex=0>d</pre>"
+                "<div role=radiogroup><input type=radio id=q><label for=q>yes</label></div><button>a<b>c</b></button><pre tabindex=0>d</pre><div hidden><div>e</div></div>f"
             ),
-            "<div role=\"group\"><span>yes</span></div><pre>d</pre>"
+            "<div role=\"group\"><span>yes</span></div><pre>d</pre>f"
         );
     }
 
