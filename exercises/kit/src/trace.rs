@@ -14,6 +14,14 @@ use std::path::{Path, PathBuf};
 /// The number of the format that [`Trace::to_json`] writes; it changes whenever a reader would have to.
 pub const SCHEMA: u32 = 1;
 
+/// The player of a run: a script without dependencies that defines `TracePlayer`, and plays the run of a page that has one in
+/// its element `#trace` and a place for the player, `#player`.
+pub const PLAYER_SCRIPT: &str = include_str!("trace/player.js");
+
+/// How the player looks. It takes its colours from the page: `--paper`, `--raised`, `--ink`, `--muted`, `--line`, `--link`,
+/// `--focus` and `--bad`.
+pub const PLAYER_STYLE: &str = include_str!("trace/player.css");
+
 /// A run, told by its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
@@ -107,7 +115,7 @@ impl Trace {
         svg::draw(self)
     }
 
-    /// The run as a page of its own, for a browser.
+    /// The run as a page of its own, for a browser: the player, and without a script the diagram and the text.
     #[must_use]
     pub fn to_html(&self) -> String {
         svg::page(self)

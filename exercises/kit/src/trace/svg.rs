@@ -1,6 +1,6 @@
 //! A run as a sequence diagram: lifelines run down, messages slant from where they left to where they arrived.
 
-use super::{Event, Trace, What};
+use super::{Event, PLAYER_SCRIPT, PLAYER_STYLE, Trace, What, named};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ const TOP: usize = 54;
 const LANE: usize = 190;
 const LEFT: usize = 120;
 
-/// Draws the run; the style sheet that goes with it is [`STYLE`], and a page that embeds the figure may bring its own.
+/// Draws the run; the style sheet that goes with it is `page.css`, and a page that embeds the figure may bring its own.
 pub(super) fn draw(trace: &Trace) -> String {
     let rows = rows(trace);
     let x = |lane: usize| LEFT + lane * LANE;
@@ -41,7 +41,7 @@ pub(super) fn draw(trace: &Trace) -> String {
                 "<text class=\"trace-status\" x=\"{}\" y=\"{}\">{}</text>",
                 x(*lane) + 8,
                 at + 16,
-                escaped(status)
+                escaped(&named(&trace.lanes, status))
             );
         }
         out.push('\n');
@@ -146,17 +146,23 @@ fn rows(trace: &Trace) -> Vec<&Event> {
     rows
 }
 
+/// The whole page: the player where there is a script, and below it what everybody can read, diagram and text.
 pub(super) fn page(trace: &Trace) -> String {
     let verdict = trace.broken().map_or_else(String::new, |(law, because)| {
-        format!("<p class=\"verdict\"><strong>✕ {}</strong> {}</p>\n", escaped(law), escaped(because))
+        let because = named(&trace.lanes, because);
+        format!("<p class=\"verdict\"><strong>✕ {}</strong> {}</p>\n", escaped(law), escaped(&because))
     });
-    let seed = trace.seed.map_or_else(String::new, |seed| format!("<p>Seed {seed}</p>\n"));
+    let seed = trace
+        .seed
+        .map_or_else(String::new, |seed| format!("<p class=\"facts\">Seed {seed}, times in milliseconds</p>\n"));
+    let law = if trace.broken().is_some() { ", <kbd>B</kbd> to the broken law" } else { "" };
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n{verdict}{seed}\
-         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Sequence diagram\">\n{}</div>\n\
-         <details><summary>The same as text</summary><pre>{}</pre></details></main>\n\
-         <script type=\"application/json\" id=\"trace\">{}</script></body></html>\n",
+         <title>{title}</title>\n<style>{PAGE_STYLE}{PLAYER_STYLE}</style></head>\n<body><main><h1>{title}</h1>\n{verdict}{seed}\
+         <div id=\"player\"></div>\n<p class=\"keys\">Keys: {KEYS}{law}. The address names the step.</p>\n\
+         <div class=\"whole\" tabindex=\"0\" role=\"region\" aria-label=\"Sequence diagram\">\n{}</div>\n\
+         <details><summary>The same as text</summary><pre tabindex=\"0\">{}</pre></details></main>\n\
+         <script type=\"application/json\" id=\"trace\">{}</script>\n<script>{PLAYER_SCRIPT}</script></body></html>\n",
         draw(trace),
         escaped(&trace.to_string()),
         trace.to_json(),
@@ -164,21 +170,55 @@ pub(super) fn page(trace: &Trace) -> String {
     )
 }
 
-/// Colours for light and dark; every colour comes with a shape or a word that says the same.
-const STYLE: &str = "
-:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#c4ccd4;--paper:#fff;--go:#0a5cad;--bad:#b3261e}
-@media(prefers-color-scheme:dark){:root{--ink:#e6eaef;--soft:#9aa5b1;--line:#3d4650;--paper:#14181d;--go:#6cb2ff;--bad:#ff8a80}}
-body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1200px;margin:auto;padding:1rem}h1{font-size:1.25rem}.verdict strong{color:var(--bad)}.scroll{overflow-x:auto}
-svg{display:block;min-width:640px}pre{overflow-x:auto;font-size:13px}
-svg text{font:12px system-ui,sans-serif;fill:var(--ink);stroke:var(--paper);stroke-width:4px;paint-order:stroke;stroke-linejoin:round}
-.trace-cross{text-anchor:middle;fill:var(--bad)!important;font-weight:700!important}.trace-name{font-weight:600!important;text-anchor:middle}
-.trace-time,.trace-status{fill:var(--soft)!important}.trace-life{stroke:var(--line)}.trace-label{text-anchor:middle}
-.trace-sent{stroke:var(--go);fill:none}.trace-lost{stroke:var(--bad);stroke-dasharray:5 4;fill:none}.trace-head{fill:var(--soft)}
-.trace-dot{fill:var(--soft)}.trace-stop{fill:var(--bad)}.trace-net{stroke:var(--soft);stroke-dasharray:2 4}
-.trace-broken{stroke:var(--bad);stroke-width:2}.trace-broken-words{fill:var(--bad)!important;font-weight:600!important}
-";
+const PAGE_STYLE: &str = include_str!("page.css");
+
+const KEYS: &str =
+    "<kbd>←</kbd> <kbd>→</kbd> step, <kbd>Home</kbd> <kbd>End</kbd> first and last, <kbd>Space</kbd> play";
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::{Millis, Time};
+
+    fn run() -> Trace {
+        let mut trace = Trace::new("a_paused_holder_cannot_write", ["alice", "store"]);
+        trace.push(Time(0), What::Sent { id: 1, from: 0, to: 1, label: "write 100 </script>".into() });
+        trace.push(Time(1), What::Paused { lane: 0, span: Millis(30) });
+        trace.push(
+            Time(5),
+            What::Delivered { id: 1, from: 0, to: 1, label: "write 100 </script>".into(), sent: Time(0) },
+        );
+        trace.events[2].status = Some("written by n0".into());
+        trace.push(Time(5), What::Broken { law: "one writer".into(), because: "n0 wrote without a lease".into() });
+        trace
+    }
+
+    #[test]
+    fn the_page_stands_alone_with_the_player_and_the_run_it_plays() {
+        let page = run().to_html();
+        assert!(page.contains(PLAYER_SCRIPT) && page.contains(PLAYER_STYLE) && page.contains(&run().to_json()));
+        let own = page.replace("url(#trace-head)", "");
+        for asks in [" src=", "<link", "url(", "@import", "fetch(", "import("] {
+            assert!(!own.contains(asks), "`{asks}` asks for another file");
+        }
+        assert_eq!(page.matches("</script>").count(), 2, "a label must not end the run or the player early");
+        assert_eq!(page.matches("<script").count(), 2);
+    }
+
+    #[test]
+    fn without_a_script_the_verdict_the_whole_diagram_and_the_text_are_there() {
+        let page = run().to_html();
+        let body = page.split_once("<body>").unwrap().1.split_once("<script").unwrap().0;
+        assert!(
+            body.contains("<svg") && body.contains("write 100 &lt;/script&gt;") && body.contains("paused 30 ms"),
+            "{body}"
+        );
+        assert!(body.contains("✕ one writer</strong> alice wrote without a lease"), "{body}");
+        assert!(body.contains("written by alice") && body.contains("BROKEN one writer"), "{body}");
+        assert!(!body.contains("hidden") && !body.contains("<button"), "nothing waits for a script: {body}");
+    }
 }
