@@ -6,6 +6,8 @@
 //! Nothing in here lets a real clock, a socket or an unseeded number into a run.
 
 pub mod chaos;
+#[cfg(feature = "compile")]
+pub mod compile;
 #[cfg(feature = "explore")]
 pub mod explore;
 pub mod history;
