@@ -10,7 +10,8 @@ fn kth(mut times: Vec<u32>, k: usize) -> u32 {
 fn a_write_waits_0_12_70_or_82_ms() {
     let followers = vec![70, 12];
     let waits = [0, 1, 2].map(|k| kth(followers.clone(), k));
-    assert_eq!((waits, followers.iter().sum::<u32>(), 70 / 2), ([0, 12, 70], 82, 35));
+    assert_eq!((waits, followers.iter().sum::<u32>()), ([0, 12, 70], 82));
+    assert_eq!([12, 70].map(|there_and_back| there_and_back / 2), [6, 35], "on their way when the leader burns");
 }
 
 #[test]
@@ -32,6 +33,13 @@ fn without_the_wait_the_later_booking_is_stamped_earlier() {
     let answered = (100..).find(|truth| truth + 4 - 4 > anna - 1).expect("time goes on");
     assert_eq!((answered, answered - 100), (108, 8), "the earliest possible time has reached the stamp");
     assert!(stamp(answered + 1, -4) > anna, "whoever begins after the answer is stamped later");
+}
+
+/// Half of the wait: a clock that is ahead stamps 104 at 100 and answers at 104; one that is behind stamps 101 at 105.
+#[test]
+fn once_the_uncertainty_is_not_enough() {
+    let (ahead, behind) = (|truth: i64| truth + 4, |truth: i64| truth - 4);
+    assert!(behind(100 + 4 + 1) < ahead(100));
 }
 
 #[test]

@@ -56,6 +56,11 @@ fn of_200_requests_a_tenth_never_makes_100() {
 }
 
 #[test]
+fn forty_requests_without_an_error_say_nothing_yet() {
+    assert_eq!([0.99_f64, 0.95].map(|good| (good.powi(40) * 100.0).round()), [67.0, 13.0]);
+}
+
+#[test]
 fn a_hundred_buckets_cannot_show_something_to_one_user_in_a_thousand() {
     let shown = |buckets: u32, share: f64| (0..buckets).filter(|&b| f64::from(b) / f64::from(buckets) < share).count();
     assert_eq!((shown(100, 0.001), shown(10_000, 0.001)), (1, 10), "one in a hundred, ten in ten thousand");

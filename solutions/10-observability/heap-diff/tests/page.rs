@@ -1,6 +1,6 @@
 //! What the page says of the shop's profiles.
 
-use heap_diff::{Snapshot, diff};
+use heap_diff::{Change, Snapshot, diff};
 use serde_json::Value;
 
 const DATA: &str = "../../../exercises/10-observability/heap-diff/tests/data";
@@ -54,4 +54,20 @@ fn the_cache_grows_by_more_than_the_whole() {
     let grown: Vec<i64> = diff(&early, &middle).iter().map(|change| change.in_use.bytes).collect();
     assert_eq!(middle.total().in_use.bytes - early.total().in_use.bytes, 183_648);
     assert_eq!((grown.first(), grown.last()), (Some(&(49 * 4_096)), Some(&-100_000)));
+}
+
+#[test]
+fn the_table_of_what_was_taken_and_kept() {
+    let steps = [diff(&shop(200), &shop(1_000)), diff(&shop(1_000), &shop(2_000))];
+    let of = |line: &str| {
+        let at = |change: &&Change| change.stack.0.iter().any(|frame| frame.contains(&format!("shop.rs:{line}")));
+        let amounts =
+            |step: &Vec<Change>| step.iter().find(at).map_or([0, 0], |it| [it.allocated.bytes, it.in_use.bytes]);
+        [amounts(&steps[0]), amounts(&steps[1])]
+    };
+    assert_eq!(of("54:"), [[16_000_000, 0], [20_000_000, 0]], "the page's text");
+    assert_eq!(of("63:"), [[200_704, 200_704], [0, 0]], "pictures");
+    assert_eq!(of("69:24"), [[76_800, 76_800], [96_000, 96_000]], "sessions");
+    assert_eq!(of("69:19"), [[12_288, 6_144], [16_384, 8_192]], "their list");
+    assert_eq!(of("91:"), [[0, -100_000], [0, 0]], "the campaign");
 }

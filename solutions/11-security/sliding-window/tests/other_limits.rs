@@ -44,6 +44,11 @@ fn it_decides_as_a_token_bucket_and_as_a_meter_do() {
 }
 
 #[test]
+fn at_790_it_is_refused_and_at_800_admitted() {
+    assert_eq!([790, 800].map(|now| gcra(&mut 1_000, now, 100, 3)), [false, true]);
+}
+
+#[test]
 fn the_last_of_twenty_waits_two_seconds() {
     assert_eq!(20 * 100, 2_000);
 }
