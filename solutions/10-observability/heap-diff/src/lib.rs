@@ -53,6 +53,7 @@ pub struct Snapshot {
     usages: BTreeMap<Stack, Usage>,
 }
 
+// ANCHOR: profile
 /// What of `dhat`'s format is needed here; the names are its own.
 #[derive(Deserialize)]
 struct Profile {
@@ -73,9 +74,9 @@ struct Point {
     ebk: u64,
     fs: Vec<usize>,
 }
+// ANCHOR_END: profile
 
 impl Snapshot {
-    // ANCHOR: read
     /// Reads a profile as the `dhat` crate writes it at a program's end, in version 2 of its format.
     ///
     /// Of each entry of `pps` it needs `tb` and `tbk`, the bytes and blocks allocated in all; `eb` and `ebk`, those in use at the end; and `fs`, the
@@ -102,7 +103,6 @@ impl Snapshot {
         }
         Ok(Self::of(usages))
     }
-    // ANCHOR_END: read
 
     /// A snapshot of these usages. What is said of one stack several times is added up.
     pub fn of(usages: impl IntoIterator<Item = (Stack, Usage)>) -> Self {
@@ -162,7 +162,6 @@ pub struct Change {
     pub allocated: Delta,
 }
 
-// ANCHOR: diff
 /// What changed from `before` to `after`, for each stack of either of them for which anything did.
 ///
 /// The greatest growth of bytes in use comes first; equal ones stand in the order of their stacks.
@@ -177,7 +176,6 @@ pub fn diff(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
     changes.sort_by_key(|change| -change.in_use.bytes);
     changes
 }
-// ANCHOR_END: diff
 
 /// The stacks whose bytes in use grew from each snapshot to the next one, with their changes from the first to the last, in the order of [`diff`].
 ///
