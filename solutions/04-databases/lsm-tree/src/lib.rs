@@ -21,7 +21,8 @@ pub const LOG: &str = "wal";
 pub struct Config {
     /// Memory becomes a table when its entries have more bytes than this, encoded.
     pub memory_bytes: u64,
-    /// A block of a table ends with the entry with which it has so many bytes. The index has one entry a block.
+    /// A block of a table ends with the entry with which it has so many bytes. The index has one entry a block. It and the filter are all of a
+    /// table that stays in memory.
     pub block_bytes: u64,
     /// When tables are merged without being asked.
     pub policy: Policy,
