@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { readers } from './readers.mjs';
 
 const [address, executablePath, pictures, ...pages] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -68,7 +69,7 @@ for (const view of views) {
       if (script && view.audit !== false) await audit(page, where);
       if (!pictured.has(kind(path) + view.name)) {
         pictured.add(kind(path) + view.name);
-        await page.screenshot({ path: join(pictures, `${kind(path)}-${view.name}.png`), fullPage: true });
+        await page.screenshot({ path: join(pictures, `${kind(path)}-${view.name}.png`), fullPage: true, timeout: 30000 });
       }
       if (view.name === 'wide-light') {
         await behaviour(page, where);
@@ -83,11 +84,12 @@ for (const view of views) {
   }
   await context.close();
 }
+const others = await readers({ browser, address, pages, kind, fault });
 await phoneDrawer();
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 for (const [rule, count] of lesser) console.log(`note: axe ${rule} (${count} times, less than serious)`);
-say({ done: `${looks} looks at ${pages.length} pages, ${audits} axe audits, ${pictured.size} pictures` });
+say({ done: `${looks} looks at ${pages.length} pages, ${audits} axe audits, ${others}, ${pictured.size} pictures` });
 
 // Nothing wider than the window; no drawn text below 11 px.
 async function layout(page, where) {
@@ -115,7 +117,7 @@ async function audit(page, where) {
   const { violations } = await page.evaluate(async () => {
     for (const details of document.querySelectorAll('details')) details.open = true;
     for (const group of document.querySelectorAll('.quiz')) { const first = group.querySelector('input'); if (first) first.checked = true; }
-    return await window.axe.run(document, { resultTypes: ['violations'] });
+    return await window.axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } });
   });
   audits += 1;
   for (const { id, impact, help, nodes } of violations) {

@@ -16,6 +16,7 @@ use std::{
 };
 
 const SCRIPT: &str = include_str!("../../browser/check.mjs");
+const READERS: &str = include_str!("../../browser/readers.mjs");
 const PACKAGE: &str = include_str!("../../browser/package.json");
 const LOCK: &str = include_str!("../../browser/package-lock.json");
 
@@ -67,6 +68,7 @@ pub(super) fn pages(built: &Built) -> Result<Outcome> {
 fn install(npm: &Path, tools: &Path) -> Result<()> {
     fs::create_dir_all(tools)?;
     fs::write(tools.join("check.mjs"), SCRIPT)?;
+    fs::write(tools.join("readers.mjs"), READERS)?;
     let stamp = tools.join("installed-lock.json");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == LOCK) {
         return Ok(());
