@@ -140,6 +140,8 @@ fn finish(project: &Project, folder: &Path, contents: &Contents, catalog: &Catal
         }
         // An indented code block is mdBook's own; it scrolls like the others, so it must be reachable by keyboard too.
         let html = html.replace("<pre><code", "<pre tabindex=\"0\"><code");
+        // The empty corner of a table is no heading of anything.
+        let html = html.replace("<th></th>", "<td></td>");
         let html = live::place(project, folder, &page, &html)?;
         used.extend(assets(&page, &html));
         fs::write(&file, html)?;

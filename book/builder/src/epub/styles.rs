@@ -26,12 +26,63 @@ nav ol { list-style: none; padding-left: 1.2em; }
 
 /// One style sheet from those of the theme at `theme`.
 pub(super) fn of(theme: &Path) -> Result<String> {
+    // Its reader's own size and family.
+    let is_of_reader = |line: &&str| line.trim_start().starts_with("body {");
     let mut sheets = String::new();
     for sheet in SHEETS {
         let file = theme.join(sheet);
-        sheets.push_str(&fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?);
+        let sheet = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        for line in sheet.lines().filter(|line| !is_of_reader(line)) {
+            sheets.push_str(line);
+            sheets.push('\n');
+        }
     }
-    Ok(plain(&sheets) + OURS)
+    Ok(without_is(&plain(&sheets)) + OURS)
+}
+
+/// `css` with each `:is(a, b)` of a selector written out: it is younger than many reading systems.
+fn without_is(css: &str) -> String {
+    let mut out = String::with_capacity(css.len());
+    let mut rest = css;
+    while let Some(at) = rest.find(['{', '}', ';']) {
+        let (text, end) = rest.split_at(at);
+        // A selector is what stands before an opening brace; comments and what stands around it stay.
+        if end.starts_with('{') && text.contains(":is(") {
+            let begin = text.rfind("*/").map_or(0, |at| at + 2);
+            let begin = begin + (text.len() - begin - text[begin..].trim_start().len());
+            out.push_str(&text[..begin]);
+            let selectors = parts(&text[begin..]).into_iter().flat_map(expanded).collect::<Vec<_>>();
+            out.push_str(&selectors.join(", "));
+            out.push(' ');
+        } else {
+            out.push_str(text);
+        }
+        out.push_str(&end[..1]);
+        rest = &end[1..];
+    }
+    out + rest
+}
+
+/// What the selector means, one for each choice of its `:is(…)`.
+fn expanded(selector: &str) -> Vec<String> {
+    let Some((before, after)) = selector.split_once(":is(") else { return vec![selector.trim().to_owned()] };
+    let (inside, behind) = split_at_close(after);
+    let choices = parts(inside).into_iter();
+    choices.flat_map(|choice| expanded(&format!("{before}{}{behind}", choice.trim()))).collect()
+}
+
+/// `text` at the commas that stand in no bracket.
+fn parts(text: &str) -> Vec<&str> {
+    let mut depth = 0;
+    text.split(|c| {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0
+    })
+    .collect()
 }
 
 /// `css` with its variables and `light-dark(…)` replaced by the values of the light theme, as far as they are set in it.
@@ -118,10 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn choices_in_selectors_are_written_out() {
+        assert_eq!(
+            without_is(
+                "/* a, b */\n:is(h2, h3) a:hover, p { x: 1; }\n.a:is(.b, [c=\"d\"])::before{y:2}\n@media print { q:is(i) { z: 3 } }"
+            ),
+            "/* a, b */\nh2 a:hover, h3 a:hover, p { x: 1; }\n.a.b::before, .a[c=\"d\"]::before {y:2}\n@media print { qi { z: 3 } }"
+        );
+    }
+
+    #[test]
     fn the_theme_leaves_no_variable_without_a_value() {
         let theme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../theme");
         let css = of(&theme).expect("the theme can be read");
-        assert!(!css.contains("light-dark("));
+        assert!(!css.contains("light-dark(") && !css.contains(":is("));
         let left: Vec<_> = css.match_indices("var(--").map(|(at, _)| &css[at..css.len().min(at + 24)]).collect();
         // Set by the map for each of its rows, in the page.
         assert!(left.iter().all(|left| left.starts_with("var(--lane")), "{left:?}");

@@ -14,6 +14,42 @@ const DROPPED: &[&str] = &["button", "script", "style", "template", "select"];
 const SILENT: &[&str] =
     &["tabindex", "for", "data-params", "data-figure", "data-test", "data-state", "data-exercise", "data-progress"];
 
+/// Names in drawings whose capitals HTML does not need and XML does.
+const CAPITALS: &[&str] = &[
+    "attributeName",
+    "baseFrequency",
+    "baseProfile",
+    "clipPath",
+    "clipPathUnits",
+    "feGaussianBlur",
+    "feMerge",
+    "feMergeNode",
+    "feOffset",
+    "foreignObject",
+    "gradientTransform",
+    "gradientUnits",
+    "lengthAdjust",
+    "linearGradient",
+    "markerHeight",
+    "markerUnits",
+    "markerWidth",
+    "maskContentUnits",
+    "maskUnits",
+    "pathLength",
+    "patternTransform",
+    "patternUnits",
+    "preserveAspectRatio",
+    "radialGradient",
+    "refX",
+    "refY",
+    "spreadMethod",
+    "startOffset",
+    "stdDeviation",
+    "textLength",
+    "textPath",
+    "viewBox",
+];
+
 /// The content `html` of the page at `url`.
 ///
 /// # Errors
@@ -67,7 +103,11 @@ pub(super) fn of(html: &str, url: &str) -> Result<String, String> {
 
 /// A label belongs to a field, and there is none left.
 fn renamed_element(name: &str) -> &str {
-    if name == "label" { "span" } else { name }
+    if name == "label" { "span" } else { capitals(name) }
+}
+
+fn capitals(name: &str) -> &str {
+    CAPITALS.iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(&name)
 }
 
 fn start(tag: &Tag<'_>, url: &str) -> Result<String, String> {
@@ -87,15 +127,22 @@ fn start(tag: &Tag<'_>, url: &str) -> Result<String, String> {
         }
         let value = match name {
             "id" => identifier(value),
+            // What is no page is not in the book.
+            "href" if tag.name == "a" && leads_to_a_file(url, value) => continue,
             "href" if tag.name == "a" => link(url, value),
             "aria-labelledby" | "aria-describedby" => value.split(' ').map(identifier).collect::<Vec<_>>().join(" "),
             "role" if is_quiz => "group".to_owned(),
             _ => value.to_owned(),
         };
+        let name = capitals(name);
         out.push_str(&format!(" {name}=\"{}\"", text_of(&value)?.replace('"', "&quot;")));
     }
     out.push_str(if tag.empty || VOID.contains(&tag.name) { "/>" } else { ">" });
     Ok(out)
+}
+
+fn leads_to_a_file(url: &str, value: &str) -> bool {
+    resolve(url, value).is_some_and(|path| !path.ends_with(".html"))
 }
 
 /// `value` as a link from the page at `url` of the EPUB: pages have another ending, and fragments are names in XML.
@@ -174,7 +221,7 @@ mod tests {
     #[test]
     fn drawings_and_formulas_get_their_name_spaces() {
         assert_eq!(
-            xhtml("<svg viewBox=\"0 0 1 1\"><path d=\"M0 0\" /></svg><math><mi>n</mi></math>"),
+            xhtml("<svg viewbox=\"0 0 1 1\"><path d=\"M0 0\" /></svg><math><mi>n</mi></math>"),
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"><path d=\"M0 0\"/></svg>\
              <math xmlns=\"http://www.w3.org/1998/Math/MathML\"><mi>n</mi></math>"
         );
@@ -198,6 +245,11 @@ mod tests {
             ),
             "<div role=\"group\"><span>yes</span></div><pre>d</pre>f"
         );
+    }
+
+    #[test]
+    fn a_link_to_a_file_that_is_no_page_is_its_text() {
+        assert_eq!(xhtml("<a href=\"../x.json\">x</a>"), "<a>x</a>");
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn chapter_start(chapter: &Chapter, up: &str, rails: &str) -> String {
 }
 
 fn exercise_row(catalog: &Catalog, exercise: &Exercise, up: &str, rails: &str) -> Result<String, String> {
-    let mut note = format!("{} min", exercise.minutes);
+    let mut note = format!("{}\u{a0}min", exercise.minutes);
     let mut before = Vec::new();
     // One that a handout left out is not there to link to.
     for known in exercise.builds_on.iter().filter_map(|id| catalog.get(id)) {
@@ -77,9 +77,10 @@ fn count(number: usize, what: &str) -> String {
 fn duration(minutes: u32) -> String {
     let halves = (minutes + 15) / 30;
     match (minutes, halves / 2, halves % 2) {
-        (..90, ..) => format!("about {minutes} min"),
-        (_, hours, 0) => format!("about {hours} h"),
-        (_, hours, _) => format!("about {hours}½ h"),
+        // A number and its unit stay on one line.
+        (..90, ..) => format!("about {minutes}\u{a0}min"),
+        (_, hours, 0) => format!("about {hours}\u{a0}h"),
+        (_, hours, _) => format!("about {hours}½\u{a0}h"),
     }
 }
 
@@ -202,10 +203,10 @@ mod tests {
         let catalog = workbook(root.path(), &[("01-one/a", &[]), ("01-one/b", &["01-one/a"])]);
         let html = write(Some(&catalog), 0, "").expect("a map");
         for part in [
-            "2 exercises in 1 chapter, about 1½ h".to_owned(),
+            "2 exercises in 1 chapter, about 1½\u{a0}h".to_owned(),
             "<a href=\"01-one/index.html\"><span class=\"number\">1</span> One &amp; first</a>".into(),
             "data-state=\"01-one/b\"></span><span class=\"map-text\"><a href=\"01-one/b.html\">The <code>b</code></a> \
-             <span class=\"map-note\">50 min, builds on <a href=\"01-one/a.html\">The <code>a</code></a></span>"
+             <span class=\"map-note\">50\u{a0}min, builds on <a href=\"01-one/a.html\">The <code>a</code></a></span>"
                 .into(),
         ] {
             assert!(html.contains(&part), "`{part}` is missing from\n{html}");
@@ -254,7 +255,7 @@ mod tests {
     fn a_duration_is_rounded_to_half_hours() {
         assert_eq!(
             [40, 89, 90, 100, 110, 2000].map(duration).join(" "),
-            "about 40 min about 89 min about 1½ h about 1½ h about 2 h about 33½ h"
+            "about 40\u{a0}min about 89\u{a0}min about 1½\u{a0}h about 1½\u{a0}h about 2\u{a0}h about 33½\u{a0}h"
         );
     }
 }
