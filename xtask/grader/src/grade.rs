@@ -7,10 +7,11 @@ use std::thread;
 
 use anyhow::{Result, bail};
 use catalog::Exercise;
-use judge::overlay::Sources;
+use judge::overlay::{Sources, read_sources};
 use serde_json::{Value, json};
 
 use crate::collect::Submission;
+use crate::look::look;
 use crate::results::{INFRA_ERROR, Known, MISSING, Results, TAMPERED};
 use crate::vet::vet;
 use crate::{Judge, Judged};
@@ -60,6 +61,7 @@ struct Handed {
     student: String,
     submitted: Option<String>,
     refused: Vec<String>,
+    odd: Vec<String>,
 }
 
 /// Grades a class. `say` is told what was just finished: how many of how many contents, and the line of the first student.
@@ -133,6 +135,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// Everything of this part that is not known, each content once.
 fn plan<'a>(judge: &Judge<'_>, order: &Order<'a>, known: &Known, tally: &mut Tally) -> Vec<Task<'a>> {
     let of: Vec<String> = order.exercises.iter().map(|exercise| judge.key_of(exercise)).collect();
+    let stubs: Vec<Sources> =
+        order.exercises.iter().map(|exercise| read_sources(&exercise.dir().join("src")).unwrap_or_default()).collect();
     let mut tasks: Vec<Task<'_>> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for submission in &order.submissions {
@@ -161,6 +165,7 @@ fn plan<'a>(judge: &Judge<'_>, order: &Order<'a>, known: &Known, tally: &mut Tal
                 student: submission.student.clone(),
                 submitted: submission.submitted.clone(),
                 refused: vetted.refused,
+                odd: look(&stubs[at], &vetted.sources),
             };
             let place = *places.entry(key.clone()).or_insert_with(|| {
                 tasks.push(Task { exercise, key, sources: vetted.sources, of: Vec::new() });
@@ -223,6 +228,7 @@ fn finished(judge: &Judge<'_>, task: &Task<'_>, handed: &Handed, value: &Value) 
     value["round"] = judge.round().into();
     value["key"] = task.key.as_str().into();
     value["refused"] = handed.refused.clone().into();
+    value["odd"] = handed.odd.clone().into();
     value
 }
 

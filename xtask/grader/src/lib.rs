@@ -17,6 +17,7 @@ pub mod export;
 pub mod grade;
 pub mod hidden;
 mod judging;
+pub mod look;
 pub mod policy;
 pub mod report;
 pub mod results;

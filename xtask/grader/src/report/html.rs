@@ -87,6 +87,12 @@ fn needs_a_look(class: &Class<'_>) -> String {
         let (name, exercise) = (escaped(student.name), name_of(exercise));
         let _ = writeln!(rows, "<tr><td>{name}<td>{exercise}<td>{}", escaped(&what));
     }
+    for (student, exercise, cell) in class.cells() {
+        for what in cell.value["odd"].as_array().into_iter().flatten().filter_map(|what| what.as_str()) {
+            let (name, exercise) = (escaped(student.name), name_of(exercise));
+            let _ = writeln!(rows, "<tr><td>{name}<td>{exercise}<td>odd: {}", escaped(what));
+        }
+    }
     let mut refused: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (student, exercise, cell) in class.cells() {
         for what in cell.value["refused"].as_array().into_iter().flatten().filter_map(|what| what.as_str()) {
@@ -116,7 +122,7 @@ fn needs_a_look(class: &Class<'_>) -> String {
 
 /// Rows are students, columns exercises. The number is the percentage of the points, so that colour is never all there is.
 fn heat_map(class: &Class<'_>) -> String {
-    let mut text = "<h2>Students and exercises</h2>\n<p>The percentage of an exercise's points, before lateness. <b>—</b> nothing handed in, <b>E</b> does not compile, <b>?</b> not judged, <b>!</b> not to be believed; <s>struck out</s>: dropped, <b>*</b> late.</p>\n<div class=\"wide\"><table class=\"map\">\n<thead><tr><th>student".to_owned();
+    let mut text = "<h2>Students and exercises</h2>\n<p>The percentage of an exercise's points, before lateness. <b>—</b> nothing handed in, <b>E</b> does not compile, <b>?</b> not judged, <b>!</b> not to be believed; <s>struck out</s>: dropped, <b>*</b> late.</p>\n<div class=\"wide\"><table class=\"map\">\n<thead><tr><th>student<th>%<th>points<th>of".to_owned();
     for exercise in &class.exercises {
         let _ = write!(
             text,
@@ -125,23 +131,24 @@ fn heat_map(class: &Class<'_>) -> String {
             name_of(exercise)
         );
     }
-    text += "<th>points<th>of<th>%\n<tbody>\n";
+    text += "\n<tbody>\n";
     let mut students: Vec<&Student<'_>> = class.students.iter().collect();
     let part = |student: &Student<'_>| if student.possible > 0.0 { student.points / student.possible } else { 0.0 };
     students.sort_by(|left, right| part(right).total_cmp(&part(left)).then(left.name.cmp(right.name)));
     for student in students {
-        let _ = write!(text, "<tr><th scope=\"row\">{}", escaped(student.name));
+        let open = if student.not_judged > 0 { " ?" } else { "" };
+        let _ = write!(
+            text,
+            "<tr><th scope=\"row\">{}<td class=\"n\">{}<td class=\"n\">{}{open}<td class=\"n\">{}",
+            escaped(student.name),
+            percent(part(student)),
+            short(student.points),
+            short(student.possible)
+        );
         for (exercise, cell) in class.exercises.iter().zip(&student.cells) {
             text += &map_cell(exercise, cell.as_ref());
         }
-        let open = if student.not_judged > 0 { " ?" } else { "" };
-        let _ = writeln!(
-            text,
-            "<td class=\"n\">{}{open}<td class=\"n\">{}<td class=\"n\">{}",
-            short(student.points),
-            short(student.possible),
-            percent(part(student))
-        );
+        text.push('\n');
     }
     text + "</table></div>\n"
 }
