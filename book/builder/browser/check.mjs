@@ -129,7 +129,8 @@ async function audit(page, where) {
 
 // A guess is made and committed to; the figure is then drawn by its module.
 async function openSandboxes(page, where) {
-  for (const box of await page.locator('.sandbox:not(.open)').all()) {
+  for (const box of await page.locator('.sandbox').all()) {
+    if (await box.locator('.commit').isHidden()) continue;
     await box.locator('.guess label').first().click();
     await box.locator('.commit').click();
     await drawn(box, where);
@@ -146,7 +147,9 @@ async function drawn(box, where) {
   }
 }
 
-const shown = (box) => box.evaluate((box) => [box.querySelector('svg').outerHTML, box.querySelector('figcaption').textContent]);
+function shown(box) {
+  return box.evaluate((box) => [box.querySelector('svg').outerHTML, box.querySelector('figcaption').textContent]);
+}
 
 // With no hand on the mouse: guess, commit, choose a setting, move every control; the figure follows each time, and says so.
 async function keyboard(page, where) {

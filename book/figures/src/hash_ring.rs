@@ -21,7 +21,7 @@ const SANDBOX: Sandbox = Sandbox {
         question: "Four nodes share the keys. In nine clusters of ten the busiest shall hold at most 1.2 times its fair share. How \
                    many points on the ring does each node need?",
         guesses: &["4", "16", "64", "256"],
-        answer: "64\\. With 16 points each the busiest holds up to 1.50 times its share in nine clusters of ten, with 64 up to 1.18. \
+        answer: "It needs 64. With 16 points each the busiest holds up to 1.50 times its share in nine clusters of ten, with 64 up to 1.18. \
                  Luck averages out with the *square root* of the number of points: to halve the excess takes four times as many.",
     },
     controls: &[

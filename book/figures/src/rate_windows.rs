@@ -212,18 +212,14 @@ fn draw_requests(svg: &mut Svg, requests: &[u64], admitted: &[u64], seconds: &[(
     let half = (most / 2).to_string();
     let all = most.to_string();
     let axes = axes(34.0, 130.0, most as f64);
-    axes.draw(svg, ("", seconds), ("came (outline) and passed (filled), each 40 ms", &[(0.0, "0"), ((most / 2) as f64, &half), (most as f64, &all)]));
-    for (bin, (came, passed)) in came.iter().zip(passed).enumerate() {
-        let from = bin as f64 * BIN as f64 / 1_000.0;
-        let ((left, top), (right, base)) = (axes.at(from, *came as f64), axes.at(from + BIN as f64 / 1_000.0, 0.0));
-        if *came > 0 {
-            svg.rect("muted line", (left, top), right - left, base - top);
-        }
-        let (_, top) = axes.at(from, passed as f64);
-        if passed > 0 {
-            svg.rect("s0 fill", (left, top), right - left, base - top);
-        }
+    axes.draw(svg, ("", seconds), ("came (line) and passed (filled), each 40 ms", &[(0.0, "0"), ((most / 2) as f64, &half), (most as f64, &all)]));
+    let at = |bin: usize, count: u64| axes.at((bin as u64 * BIN) as f64 / 1_000.0, count as f64);
+    for (bin, count) in passed.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let ((left, top), (right, base)) = (at(bin, *count), at(bin + 1, 0));
+        svg.rect("s0 fill", (left, top), right - left, base - top);
     }
+    let steps: Vec<_> = came.iter().enumerate().flat_map(|(bin, count)| [at(bin, *count), at(bin + 1, *count)]).collect();
+    svg.polyline("muted line", &steps);
 }
 
 fn draw_window(svg: &mut Svg, admitted: &[u64], (most, from): (usize, u64), allowed: usize, seconds: &[(f64, &str)]) {

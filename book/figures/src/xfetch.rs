@@ -154,7 +154,10 @@ fn draw_leads(svg: &mut Svg, coins: &Run, widest: f64, below: impl Fn(f64) -> f6
     }
     let middle = |bin: usize| (edge(bin) + edge(bin + 1)) / 2.0;
     svg.polyline("s1 line", &(0..BINS).map(|bin| axes.at(middle(bin), expected[bin])).collect::<Vec<_>>());
-    svg.text("ink small", (axes.left + 8.0, axes.top + 16.0), Anchor::Start, "bars: run; line: law");
+    // Where fewer of the bars are.
+    let is_late = (0..BINS / 2).map(share).sum::<f64>() > 0.5;
+    let (anchor, x) = if is_late { (Anchor::Start, axes.left + 8.0) } else { (Anchor::End, axes.right - 8.0) };
+    svg.text("ink small", (x, axes.top + 16.0), anchor, "bars: run; line: law");
 }
 
 fn draw_pair(svg: &mut Svg, top: f64, title: &str, names: &[String; 2], values: [f64; 2], digits: usize) {

@@ -3,7 +3,7 @@
 //! Question, picture, sentence and answer are there without a script. The controls are hidden until `theme/js/sandbox.js` opens
 //! them; it loads the figure's module, whose address [`crate::live`] writes into `data-module`, on the first touch.
 
-use super::{figure, inline::phrase};
+use super::{figure, inline};
 use crate::html::{escape, one_line};
 use book_figures::{Control, Figure, Kind, Params, Prediction, Sandbox};
 
@@ -40,6 +40,13 @@ pub(super) fn write(arguments: &str) -> Result<String, String> {
         phrase(sandbox.task)?,
         phrase(sandbox.prediction.answer)?,
     )))
+}
+
+/// The HTML of a figure's text, which is one paragraph: a text that begins with `64.` would become a list.
+fn phrase(markdown: &str) -> Result<String, String> {
+    let html = inline::phrase(markdown)?;
+    let is_block = ["<p>", "<ol", "<ul", "<h", "<pre"].iter().any(|block| html.contains(block));
+    if is_block { Err(format!("a sandbox's text is one paragraph, and this is not: {markdown}")) } else { Ok(html) }
 }
 
 /// What the page sets and no control moves.
