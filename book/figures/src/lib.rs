@@ -41,6 +41,7 @@ figures! {
     quorum_partial
     rate_windows
     redlock
+    vnode_cv
     xfetch
 }
 

@@ -93,7 +93,7 @@ fn draw(p: &Params) -> Drawing {
     };
     let outcome = if written == Some(Reply::Done) { "acknowledged" } else { "refused" };
     let sentence = format!(
-        "{words}, R = {r} and W = {w}: a write of 7 reached Oslo alone and was {outcome}. The first read returns {}, the second {}.",
+        "{words}, R = {r} and W = {w}: a write of 7 reached Oslo alone and was {outcome}. The first read gets {}, the second {}.",
         told(first),
         told(second)
     );
