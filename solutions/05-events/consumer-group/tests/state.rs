@@ -9,9 +9,9 @@ fn windows(arrivals: &[u64]) -> (Vec<(u64, u32)>, Vec<u64>) {
     for &at in arrivals {
         let window = at / 60 * 60;
         if window + 60 <= watermark {
-            late.push(at)
+            late.push(at);
         } else {
-            *open.entry(window).or_default() += 1
+            *open.entry(window).or_default() += 1;
         }
         watermark = watermark.max(at.saturating_sub(5));
         while let Some(entry) = open.first_entry().filter(|entry| entry.key() + 60 <= watermark) {
@@ -61,7 +61,11 @@ fn an_append_without_a_version_overdraws_and_one_with_it_refuses() {
     let mut log = vec![50];
     let mut refused = 0;
     for _clerk in 0..2 {
-        if log.len() == seen.0 { log.push(-40) } else { refused += 1 }
+        if log.len() == seen.0 {
+            log.push(-40);
+        } else {
+            refused += 1;
+        }
     }
     assert_eq!((balance(&log), refused), (10, 1));
 }
