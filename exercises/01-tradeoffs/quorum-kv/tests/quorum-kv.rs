@@ -273,8 +273,9 @@ mod stage_2_quorums {
     #[test]
     fn a_call_ends_with_the_answer_that_completes_its_quorum() {
         let seen = Sometimes::expect(["the first replica was the last to answer"]);
-        for k in 1..=5 {
-            for_seeds(10, |seed| {
+        // A network draws alike for every k. In 100 draws one replica of five is never the last with a chance of 0.8¹⁰⁰ = 2·10⁻¹⁰.
+        for_seeds(50, |seed| {
+            for k in 1..=5 {
                 let (mut sim, _, [c]) = cluster(seed, (5, k, k), Repair::Never, ["c"]);
                 sim.set_network(Network { delay: (Millis(1), Millis(45)), ..Network::reliable() });
                 for request in [Request::Write(X, 7), Request::Read(X)] {
@@ -292,8 +293,8 @@ mod stage_2_quorums {
                     });
                     seen.saw("the first replica was the last to answer", last == Some(0));
                 }
-            });
-        }
+            }
+        });
     }
 
     #[test]
