@@ -135,6 +135,8 @@ async function openSandboxes(page, where) {
     await box.locator('.commit').click();
     await drawn(box, where);
   }
+  // From the top again: what the bar covers after scrolling is no fault of the page.
+  await page.evaluate(() => scrollTo(0, 0));
 }
 
 async function drawn(box, where) {
