@@ -41,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BODY: usize = 16 << 10;
 /// Clicks are written down so often.
 const FLUSH: Duration = Duration::from_millis(50);
+/// So many at a time at most: clicks of one link in one hour are one row, however many.
+const CLICKS: usize = 20_000;
 /// Who waits for somebody else's question looks again so often, and so many times.
 const AGAIN: Duration = Duration::from_millis(2);
 const LOOKS: u32 = 250;
@@ -101,7 +103,7 @@ impl App {
         loop {
             let stopping = self.stopping.load(Ordering::Acquire);
             loop {
-                let batch = lock(&self.outbox).batch(1_000);
+                let batch = lock(&self.outbox).batch(CLICKS);
                 let Some(batch) = batch else { break };
                 // What is not written down waits, and is sent again.
                 let Ok(through) = self.database.clicks(batch).await else { break };
@@ -226,18 +228,18 @@ fn start_log() -> SyncSender<String> {
 
 pub fn router(app: &Arc<App>) -> Router {
     let api = post(create)
+        .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(app.idempotency.clone(), once))
         .layer(from_fn_with_state(Arc::clone(app), limited));
     let home = get(|| async { page::form("", None) }).post(create_by_form);
     Router::new()
-        .route("/", home.layer(from_fn_with_state(Arc::clone(app), limited)))
+        .route("/", home.layer(DefaultBodyLimit::max(BODY)).layer(from_fn_with_state(Arc::clone(app), limited)))
         .route("/api/links", api)
         .route("/api/links/{code}", get(look).delete(remove))
         .route("/metrics", get(metrics))
         .route("/health", get(|| async { "ok\n" }))
         .route("/{code}", get(visit))
         .fallback(|| async { Problem::not_found() })
-        .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(Arc::clone(app), observe))
         .with_state(Arc::clone(app))
 }
@@ -332,9 +334,10 @@ async fn limited(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     problem.retry_after(wait.as_secs() + 1).into_response()
 }
 
-async fn visit(State(app): State<Arc<App>>, method: Method, Path(text): Path<String>, headers: HeaderMap) -> Response {
+async fn visit(State(app): State<Arc<App>>, Path(text): Path<String>, request: Request) -> Response {
+    let (request, _) = request.into_parts();
     let for_people = |problem: Problem| {
-        let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let accepts = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if accepts.contains("text/html") { page::refused(&problem) } else { problem.into_response() }
     };
     if let Some(text) = text.strip_suffix('+') {
@@ -346,7 +349,7 @@ async fn visit(State(app): State<Arc<App>>, method: Method, Path(text): Path<Str
         Err(failed) => return for_people(of_database(failed)),
     };
     let told = respond(link.as_ref(), app.options.policy);
-    if told.is_click() && method == Method::GET {
+    if told.is_click() && request.method == Method::GET {
         lock(&app.outbox).record(code, app.now());
     }
     let remembered = told.remembered().0 / 1_000;

@@ -3,6 +3,7 @@
 //! The writer takes all that has come and commits it at once, with `synchronous=FULL`: what is answered is on disk, and a hundred
 //! creates share one wait for it. The filter is in front of all reads; every write passes the writer, which tells it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -203,14 +204,7 @@ fn write(mut connection: Connection, queue: &Receiver<Work>, filter: &RwLock<Blo
         match commit(&mut connection, &works) {
             Ok(done) => {
                 commits.fetch_add(1, Ordering::Relaxed);
-                // The filter first: who is told of a link may visit it at once.
-                let mut known = filter.write().unwrap_or_else(PoisonError::into_inner);
-                for done in &done {
-                    if let Done::Create(Outcome::Created(code)) = done {
-                        known.insert(&key(*code));
-                    }
-                }
-                drop(known);
+                tell(filter, &done);
                 works.into_iter().zip(done).for_each(|(work, done)| answer(work, Ok(done)));
             }
             Err(error) => {
@@ -218,6 +212,16 @@ fn write(mut connection: Connection, queue: &Receiver<Work>, filter: &RwLock<Blo
                 works.into_iter().for_each(|work| answer(work, Err(why)));
             }
         }
+    }
+}
+
+/// The filter hears of new links before those who made them: they may visit them at once. Without new links nobody has to wait for it.
+fn tell(filter: &RwLock<BloomFilter>, done: &[Done]) {
+    let made = |done: &Done| if let Done::Create(Outcome::Created(code)) = done { Some(*code) } else { None };
+    let made: Vec<Code> = done.iter().filter_map(made).collect();
+    if !made.is_empty() {
+        let mut known = filter.write().unwrap_or_else(PoisonError::into_inner);
+        made.iter().for_each(|code| known.insert(&key(*code)));
     }
 }
 
@@ -291,14 +295,18 @@ fn count(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<u64> 
         .prepare_cached("SELECT through FROM sources WHERE life = ?")?
         .query_row([life], |row| row.get(0))?;
     let mut through = through as u64;
-    let mut add = transaction.prepare_cached(
-        "INSERT INTO clicks (code, hour, clicks) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET clicks = clicks + 1",
-    )?;
+    let mut new: BTreeMap<(i64, i64), i64> = BTreeMap::new();
     for click in &batch.clicks {
         if click.number == through + 1 {
             through += 1;
-            add.execute([click.code.number() as i64, (click.at.0 / HOUR * HOUR) as i64])?;
+            *new.entry((click.code.number() as i64, (click.at.0 / HOUR * HOUR) as i64)).or_default() += 1;
         }
+    }
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO clicks (code, hour, clicks) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET clicks = clicks + excluded.clicks",
+    )?;
+    for ((code, hour), clicks) in new {
+        add.execute([code, hour, clicks])?;
     }
     transaction
         .prepare_cached("UPDATE sources SET through = ? WHERE life = ?")?
