@@ -16,7 +16,6 @@ use std::{env, hint::black_box};
 
 #[global_allocator]
 static HEAP: dhat::Alloc = dhat::Alloc;
-
 /// How many pictures the cache holds.
 const PICTURES: usize = 64;
 /// The campaign ends after so many requests.
@@ -27,6 +26,7 @@ struct Shop {
     categories: Category,
     campaign: Option<Vec<u8>>,
     pictures: Vec<Option<Vec<u8>>>,
+    #[expect(clippy::vec_box, reason = "each session is to be a block of its own, as in a real one")]
     sessions: Vec<Box<[u8; 96]>>,
 }
 
