@@ -40,6 +40,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "the book is a sound EPUB", run: files::epub },
     Check { name: "the book can be printed", run: files::pdf },
     Check { name: "every page can be read and used in a browser", run: browser::pages },
+    Check { name: "the picture of a failing run can be played", run: browser::player },
 ];
 
 /// What a check found.

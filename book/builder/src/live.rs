@@ -61,27 +61,46 @@ pub fn rebuild(project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// Puts the modules that `html`, the page at `page`, needs into `out`; the page with their addresses.
+/// Puts the modules, and the player, that `html`, the page at `page`, needs into `out`; the page with their addresses.
 pub(crate) fn place(project: &Project, out: &Path, page: &str, html: &str) -> Result<String> {
     let mut text = String::with_capacity(html.len());
     let mut done = 0;
     for piece in pieces(html) {
         let Piece::Tag(tag) = piece else { continue };
         let Some(name) = tag.attribute("data-module") else { continue };
-        let script = script(name, &module(project, name)?)?;
-        let mut hash = DefaultHasher::new();
-        script.hash(&mut hash);
-        let file = format!("figures/{name}-{:08x}.js", hash.finish() as u32);
-        if !out.join(&file).exists() {
-            fs::create_dir_all(out.join("figures"))?;
-            fs::write(out.join(&file), &script)?;
+        let module = put(out, page, name, &script(name, &module(project, name)?)?)?;
+        let mut source = tag.source.replace(&format!("data-module=\"{name}\""), &format!("data-module=\"{module}\""));
+        if let Some(name) = tag.attribute("data-player") {
+            let player = put(out, page, name, &player(project)?)?;
+            source = source.replace(&format!("data-player=\"{name}\""), &format!("data-player=\"{player}\""));
         }
-        let up = "../".repeat(page.matches('/').count());
         text.push_str(&html[done..tag.start]);
-        text.push_str(&tag.source.replace(&format!("data-module=\"{name}\""), &format!("data-module=\"{up}{file}\"")));
+        text.push_str(&source);
         done = tag.end();
     }
     Ok(text + &html[done..])
+}
+
+/// Puts `script` into `out`, under a name that changes with it; its address from `page`.
+fn put(out: &Path, page: &str, name: &str, script: &str) -> Result<String> {
+    let mut hash = DefaultHasher::new();
+    script.hash(&mut hash);
+    let file = format!("figures/{name}-{:08x}.js", hash.finish() as u32);
+    if !out.join(&file).exists() {
+        fs::create_dir_all(out.join("figures"))?;
+        fs::write(out.join(&file), script)?;
+    }
+    Ok("../".repeat(page.matches('/').count()) + &file)
+}
+
+/// The player of runs: the kit's own, with its style, and what connects it to a sandbox.
+fn player(project: &Project) -> Result<String> {
+    let connection = fs::read_to_string(project.book().join("theme/js/run.js"))?;
+    let style = serde_json::to_string(kit::trace::PLAYER_STYLE)?;
+    Ok(format!(
+        "{}\ndocument.head.appendChild(document.createElement('style')).textContent = {style};\n{connection}",
+        kit::trace::PLAYER_SCRIPT
+    ))
 }
 
 /// The module of the figure `name`: compiled once by this process where that can be done, or else the committed one.

@@ -12,6 +12,7 @@
 //! may grow: the same function runs in the reader's browser, where a `usize` has 32 bits, and must say the same there.
 
 mod params;
+mod run;
 mod sandbox;
 mod sequence;
 pub mod svg;
@@ -39,8 +40,11 @@ figures! {
     histogram_stall
     history
     quorum_partial
+    raft_election
+    raft_log
     rate_windows
     redlock
+    two_phase_commit
     vnode_cv
     xfetch
 }

@@ -2,6 +2,7 @@
 //!
 //! Parameters: `repair` (`never`, `later` or `first`), `r` and `w` (how many of three answer a read and confirm a write).
 
+use crate::run::{titled, unwatched, without_routine};
 use crate::{Control, Drawing, Figure, Params, Prediction, Preset, Sandbox, sequence};
 use kit::trace::What;
 use kit::{Fault, Millis, Network, Seed, Sim};
@@ -74,8 +75,8 @@ fn draw(p: &Params) -> Drawing {
     };
     let (r, w) = (p.count("r", 2).clamp(1, 3) as usize, p.count("w", 2).clamp(1, 3) as usize);
     let quorums = Quorums { n: 3, r, w };
-    let mut sim =
-        Sim::new(Seed(1), move |id, disk| Member::new(id, disk, quorums, repair)).over(Network::exact(Millis(5)));
+    let make = move |id, disk| Member::new(id, disk, quorums, repair);
+    let mut sim = unwatched(Sim::new(Seed(1), make).over(Network::exact(Millis(5))));
     let [r1, r2, r3, c] = sim.join_all(["Oslo", "Rome", "Riga", "shop"]);
     sim.inject(Fault::Partition(vec![vec![c, r1], vec![r2, r3]]));
     let written = sim.ask(c, Request::Write(X, 7), Millis(200));
@@ -107,5 +108,6 @@ fn draw(p: &Params) -> Drawing {
                 _ => true,
             }
     };
-    Drawing::new(sequence::draw(sim.trace(), shown), sentence, alt)
+    let run = without_routine(sim.trace(), |event| matches!(event.what, What::TimerFired { .. }));
+    Drawing::new(sequence::draw(sim.trace(), shown), sentence, alt).with_run(&titled(run, "A write that reached one of three"))
 }

@@ -2,20 +2,60 @@
 //!
 //! Parameters: `fault` (`none`, `pause`, `jump` or `restart`).
 
+use crate::run::{Broken, marked, titled, unwatched, watch, without_routine};
 use crate::svg::{Anchor, Svg, WIDTH};
-use crate::{Drawing, Figure, Params};
+use crate::{Control, Drawing, Figure, Params, Prediction, Preset, Sandbox};
 use kit::chaos::{Do, Step};
-use kit::trace::What;
+use kit::trace::{Event, Trace, What};
 use kit::{Fault, Millis, Network, NodeId, Seed, Sim, Time};
 use redlock::{ALICE, BOB, MASTERS, Party, Reply, Request, STORE, call, forgetful_restart, jumping_clock, late_write};
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 
 /// See the module.
 pub const FIGURE: Figure = Figure {
     name: "redlock",
     drawing: draw,
-    sandbox: None,
+    sandbox: Some(&SANDBOX),
     golden: &["fault=none", "fault=pause", "fault=jump", "fault=restart"],
+};
+
+const SANDBOX: Sandbox = Sandbox {
+    prediction: Prediction {
+        question: "Alice holds the lock on m0, m1 and m2. Which of these, once, lets Bob be sure of the same lock while she is?",
+        guesses: &[
+            "She stands still for half a minute",
+            "The clock of m2 jumps ahead by ten seconds",
+            "A cut separates her from all five servers",
+        ],
+        answer: "The jump: m2 believes that ten seconds have passed, and gives its key to Bob, who has m3 and m4. After the pause she knows that \
+                 her time is over as soon as she looks; but the write that she had in her hands leaves all the same. After the cut she stops by her own clock.",
+    },
+    controls: &[Control::choice(
+        "fault",
+        "What goes wrong",
+        &[("none", "nothing"), ("pause", "Alice stands still"), ("jump", "a clock jumps")],
+        "none",
+    )],
+    presets: &[
+        Preset {
+            name: "Nothing goes wrong",
+            params: "fault=none",
+            story: "Compare the end of Alice's bar with the ends of her keys: she stops first.",
+        },
+        Preset {
+            name: "A pause",
+            params: "fault=pause",
+            story: "Two holders at no time, and yet the late write stands. Jump to the broken law. A store that [compares tokens](fencing-token.md) would refuse it.",
+        },
+        Preset {
+            name: "A clock jumps",
+            params: "fault=jump",
+            story: "Hide the store, m0, m1, m3 and m4: what m2 says is the whole story.",
+        },
+    ],
+    task: "In one of the runs both are sure of the lock. Find the step from which on they are, and the one server that both of them count. The third run \
+           of the exercise needs the same server: what must happen to it?",
 };
 
 const LEFT: f64 = 62.0;
@@ -46,7 +86,7 @@ fn draw(p: &Params) -> Drawing {
         }
     };
     let length = if fault == "pause" { 34_000 } else { 22_000 };
-    let (sim, mut rows) = play(&plan, length);
+    let (sim, mut rows, broken) = play(&plan, length);
     rows.extend([ALICE, BOB].map(|client| beliefs(&sim, client)));
 
     let names: Vec<&str> = ["m0", "m1", "m2", "m3", "m4", "Alice", "Bob"].to_vec();
@@ -111,26 +151,66 @@ fn draw(p: &Params) -> Drawing {
         "A timeline with a row for each of five servers, m0 to m4, showing whose key it holds, A for Alice and B for Bob, \
          and a row each for the time in which Alice and Bob are sure of the lock. {sentence}"
     );
-    Drawing::new(svg, sentence, alt)
+    Drawing::new(svg, sentence, alt).with_run(&titled(told(&sim, &broken), "A lock on five servers"))
+}
+
+/// The run for the player: without the attempts that Bob makes in vain before Alice's keys end.
+fn told(sim: &Sim<Party>, broken: &(&'static str, Broken)) -> Trace {
+    let run = marked(sim.trace(), broken.0, &broken.1);
+    let end = run
+        .events
+        .iter()
+        .rposition(|event| event.status.as_deref().is_some_and(|status| status.starts_with("holds")))
+        .unwrap_or(0);
+    let granted = run.events.get(end).map_or(Time(0), |event| event.at);
+    // An attempt is over within its patience.
+    let in_vain = |at: Time| at.0 > 60 && at + Millis(60) < granted;
+    let is_bobs = |event: &Event| match &event.what {
+        What::Sent { from, to, .. } | What::Delivered { from, to, .. } | What::Lost { from, to, .. } => {
+            NodeId(*from) == BOB || NodeId(*to) == BOB
+        }
+        _ => false,
+    };
+    let nothing_came_of_it = |event: &Event| match &event.what {
+        What::Called { call, .. } | What::Replied { call, .. } => {
+            matches!(sim.reply(*call), Some(Reply::Refused | Reply::Busy))
+        }
+        What::TimerFired { .. } => true,
+        _ => false,
+    };
+    let mut run = without_routine(&run, |event| (is_bobs(event) && in_vain(event.at)) || nothing_came_of_it(event));
+    let asked =
+        sim.calls().iter().filter(|call| call.node == BOB && matches!(call.replied, Some((_, Reply::Refused)))).count();
+    if asked > 0
+        && let Some(place) = run.events.iter().position(|event| event.at.0 > 60)
+    {
+        let at = run.events[place].at;
+        let label = format!("Bob asks {asked} times in vain before Alice's keys end.");
+        run.events.insert(place, Event { at, what: What::Note { lane: None, label }, status: None });
+    }
+    run
 }
 
 fn seconds(milliseconds: u64) -> String {
-    format!("{:.1}", milliseconds as f64 / 1_000.0)
+    let tenths = (milliseconds + 50) / 100;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// Plays `plan` and looks at the servers' keys again and again.
-fn play(plan: &[Step<Request>], length: u64) -> (Sim<Party>, Vec<Vec<Span>>) {
-    let mut sim = Sim::new(Seed(1), |node, disk| Party::new(node, disk, Seed(1), Millis(0)));
+fn play(plan: &[Step<Request>], length: u64) -> (ManuallyDrop<Sim<Party>>, Vec<Vec<Span>>, (&'static str, Broken)) {
+    let mut sim = unwatched(Sim::new(Seed(1), |node, disk| Party::new(node, disk, Seed(1), Millis(0))));
     sim.set_network(Network::exact(Millis(5)));
     sim.join_all(["m0", "m1", "m2", "m3", "m4", "store", "Alice", "Bob"]);
     let mut rows: Vec<Vec<Span>> = vec![vec![]; MASTERS];
     let mut ahead = [0_i64; MASTERS];
     let mut setters = BTreeMap::new();
     let mut seen = 0;
+    let mut broken: Broken = None;
+    let mut name = "one holder at a time";
     let mut steps = plan.iter().peekable();
     for now in (0..=length).step_by(SAMPLE as usize) {
         while let Some(step) = steps.next_if(|step| step.at <= Time(now)) {
-            sim.run_for(step.at.since(sim.now()));
+            watch(&mut sim, step.at, &mut broken, |sim| law(sim, &mut name));
             match &step.what {
                 Do::Call(client, request) => _ = sim.call(*client, *request),
                 Do::Fault(fault) => {
@@ -141,7 +221,7 @@ fn play(plan: &[Step<Request>], length: u64) -> (Sim<Party>, Vec<Vec<Span>>) {
                 }
             }
         }
-        sim.run_for(Time(now).since(sim.now()));
+        watch(&mut sim, Time(now), &mut broken, |sim| law(sim, &mut name));
         for event in &sim.trace().events[seen..] {
             if let What::Sent { from, label, .. } = &event.what
                 && let Some(value) = label.strip_prefix("set ")
@@ -161,7 +241,31 @@ fn play(plan: &[Step<Request>], length: u64) -> (Sim<Party>, Vec<Vec<Span>>) {
             }
         }
     }
-    (sim, rows)
+    (sim, rows, (name, broken))
+}
+
+/// Whether both are sure of the lock, or somebody writes after a later holder has written; `name` is the law's.
+fn law(sim: &Sim<Party>, name: &mut &'static str) -> Option<String> {
+    let sure =
+        |client| beliefs(sim, client).into_iter().find(|span| span.from <= sim.now().0 && sim.now().0 < span.until);
+    if let (Some(alice), Some(bob)) = (sure(ALICE), sure(BOB)) {
+        *name = "one holder at a time";
+        return Some(format!("until {} ms both Alice and Bob are sure of the lock", alice.until.min(bob.until)));
+    }
+    let Some(Party::Store(store)) = sim.node(STORE) else { return None };
+    let [.., (before, writer, _), (at, late, value)] = store.writes() else { return None };
+    let began = |client: NodeId| beliefs(sim, client).last().map(|span| span.from);
+    (began(*late) < began(*writer)).then(|| {
+        *name = "no write after a later holder's";
+        let who = |client: NodeId| if client == ALICE { "Alice" } else { "Bob" };
+        format!(
+            "{} wrote at {} ms; {}, who held the lock before, writes {value} at {} ms",
+            who(*writer),
+            before.0,
+            who(*late),
+            at.0
+        )
+    })
 }
 
 /// When `client` was sure of the lock.

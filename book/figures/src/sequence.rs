@@ -17,7 +17,7 @@ pub(crate) fn draw(trace: &Trace, shown: impl Fn(&Event) -> bool) -> Svg {
     let height = TOP + events.len() as f64 * ROW + 8.0;
     let gaps = trace.lanes.len().saturating_sub(1).max(1) as f64;
     let x = |lane: usize| LEFT + 24.0 + lane as f64 * (WIDTH - LEFT - RIGHT - 48.0) / gaps;
-    let mut svg = Svg::new(WIDTH, height);
+    let mut svg = Svg::new(WIDTH, height).of_messages();
     for (lane, name) in trace.lanes.iter().enumerate() {
         svg.text("strong", (x(lane), 18.0), Anchor::Middle, name);
         svg.line("grid", (x(lane), 26.0), (x(lane), height - 4.0));
@@ -53,6 +53,7 @@ fn draw_event(svg: &mut Svg, what: &What, lanes: &[String], x: &impl Fn(usize) -
             svg.line("muted dashed", (LEFT, y), (WIDTH - 4.0, y));
             words(svg, "muted small", (f64::midpoint(LEFT, WIDTH), y - 4.0), label);
         }
+        What::Note { lane: None, label } => words(svg, "ink small", (f64::midpoint(LEFT, WIDTH), y + 5.0), label),
         What::Called { lane, label, .. } => boxed(svg, (x(*lane), y), &format!("{label}?"), "grid line"),
         What::Replied { lane, label, .. } => boxed(svg, (x(*lane), y), label, "ink line"),
         What::Broken { law, because } => {

@@ -47,12 +47,18 @@ pub struct Svg {
     width: f64,
     height: f64,
     body: String,
+    messages: bool,
 }
 
 impl Svg {
     /// An empty picture; use [`WIDTH`] unless the picture needs less.
     pub fn new(width: f64, height: f64) -> Self {
-        Self { width, height, body: String::new() }
+        Self { width, height, body: String::new(), messages: false }
+    }
+
+    /// The same, as a picture of nothing but messages: where the reader can step through the run, the player takes its place.
+    pub fn of_messages(self) -> Self {
+        Self { messages: true, ..self }
     }
 
     /// A line from `from` to `to`.
@@ -163,8 +169,9 @@ impl Svg {
 
     pub(crate) fn finish(self, alt: &str) -> String {
         let (width, height, alt, body) = (num(self.width), num(self.height), escape(alt), self.body);
+        let class = if self.messages { "drawing messages" } else { "drawing" };
         format!(
-            "<svg class=\"drawing\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{alt}\">\n{body}</svg>\n"
+            "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{alt}\">\n{body}</svg>\n"
         )
     }
 }

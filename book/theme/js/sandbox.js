@@ -10,14 +10,12 @@
   window.sandbox = (name, text) => awaited[name](text);
 
   // Resolves to a function from parameters to { svg, sentence, alt, run }.
-  async function load(name, address) {
+  async function load(name, address, player) {
     const text = await new Promise((resolve, reject) => {
       awaited[name] = resolve;
-      const script = document.createElement('script');
-      script.src = address;
-      script.onerror = () => reject(new Error(address));
-      document.head.append(script);
+      fetch_script(address).catch(reject);
     });
+    if (player && !window.playRun) await fetch_script(player);
     const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
     const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
     const { instance } = await WebAssembly.instantiate(await new Response(plain).arrayBuffer());
@@ -34,10 +32,20 @@
     };
   }
 
+  function fetch_script(address) {
+    return new Promise((resolve, reject) => {
+      const script = document.createElement('script');
+      script.src = address;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(address));
+      document.head.append(script);
+    });
+  }
+
   for (const box of document.querySelectorAll('.sandbox')) set_up(box);
 
   function set_up(box) {
-    const { figure: name, module, fixed } = box.dataset;
+    const { figure: name, module, player, fixed } = box.dataset;
     const find = (selector) => box.querySelector(selector);
     const controls = [...box.querySelectorAll('[data-key]')];
     const presets = [...box.querySelectorAll('.presets button')];
@@ -68,7 +76,7 @@
       busy = true;
       box.dataset.state = 'drawing';
       try {
-        drawing = drawing || load(name, module);
+        drawing = drawing || load(name, module, player);
         const draw = await drawing;
         while (again) {
           again = false;
@@ -97,14 +105,19 @@
       }
       const pressed = presets.find((preset) => preset.getAttribute('aria-pressed') === 'true');
       find('.story').innerHTML = pressed ? pressed.dataset.story : '';
-      const state = '?' + new URLSearchParams([['figure', name], ...chosen()]) + '#' + box.id;
+      share(answer.sentence);
+    }
+    // The address names the figure, its controls and, of a run, the step and what is hidden.
+    function share(sentence) {
+      const state = '?' + new URLSearchParams([['figure', name], ...chosen(), ...new URLSearchParams(box.dataset.place || '')]) + '#' + box.id;
       find('.share').href = state;
       clearTimeout(resting);
       resting = setTimeout(() => {
-        document.getElementById('announce').textContent = answer.sentence;
+        if (sentence) document.getElementById('announce').textContent = sentence;
         try { history.replaceState(null, '', state); } catch (e) { /* not in this browser, not from a folder */ }
       }, 600);
     }
+    box.addEventListener('played', () => share());
 
     // The guess opens the controls; it is remembered, as quiz answers are.
     const commit = find('.commit');
@@ -145,6 +158,7 @@
     if (shared.get('figure') === name) {
       open(guess === null ? -1 : guess);
       for (const control of controls) set(control, shared.get(control.dataset.key));
+      box.dataset.place = new URLSearchParams([...shared].filter(([key]) => key === 'step' || key === 'hide'));
       redraw();
       box.scrollIntoView();
     } else if (guess !== null) {

@@ -1,7 +1,8 @@
 //! `{{#sandbox NAME key=value …}}`: a figure that the reader moves, in a box of its own.
 //!
 //! Question, picture, sentence and answer are there without a script. The controls are hidden until `theme/js/sandbox.js` opens
-//! them; it loads the figure's module, whose address [`crate::live`] writes into `data-module`, on the first touch.
+//! them; it loads the figure's module, and for a run the kit's player, on the first touch; [`crate::live`] writes their addresses into
+//! `data-module` and `data-player`.
 
 use super::{figure, inline};
 use crate::html::{escape, one_line};
@@ -23,8 +24,9 @@ pub(super) fn write(arguments: &str) -> Result<String, String> {
     let controls = sandbox.controls.iter().map(|control| write_control(name, control, &params));
     let controls = controls.collect::<Result<String, String>>()?;
     let fixed = fixed(sandbox, asked.params);
+    let player = if asked.drawing.run.is_some() { " data-player=\"run\"" } else { "" };
     Ok(one_line(&format!(
-        "<section class=\"sandbox\" id=\"figure-{name}\" data-figure=\"{name}\" data-module=\"{name}\" data-fixed=\"{}\" \
+        "<section class=\"sandbox\" id=\"figure-{name}\" data-figure=\"{name}\" data-module=\"{name}\"{player} data-fixed=\"{}\" \
          aria-label=\"Figure to play with: {}\">{}\
          <div class=\"play\" hidden><p class=\"guessed\"></p>{}<div class=\"controls\">{controls}</div></div>\
          <figure class=\"live-figure\"><div class=\"picture\">{}</div><figcaption>{}</figcaption></figure>\
