@@ -300,7 +300,7 @@ impl Bench<'_> {
         }
         let lines: String = (0..1000).map(|number| format!("s{number:04},student-0\n")).collect();
         let stubs = self.table(1, |_| 0)?;
-        let table = stubs.with_file_name("thousand.csv");
+        let table = stubs.join("thousand.csv");
         fs::write(&table, lines)?;
         let (took, memory) = self.grade(&table, &self.scratch.join("thousand"), &[])?;
         println!("1000 students, all stubs               {:>7.1} s, at most {} MiB", took.as_secs_f64(), memory >> 20);
