@@ -86,7 +86,7 @@ fn draw(p: &Params) -> Drawing {
         }
     };
     let length = if fault == "pause" { 34_000 } else { 22_000 };
-    let (sim, mut rows, broken) = play(&plan, length);
+    let Played { sim, mut rows, law: broken } = play(&plan, length);
     rows.extend([ALICE, BOB].map(|client| beliefs(&sim, client)));
 
     let names: Vec<&str> = ["m0", "m1", "m2", "m3", "m4", "Alice", "Bob"].to_vec();
@@ -196,8 +196,17 @@ fn seconds(milliseconds: u64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
+/// What became of a plan.
+struct Played {
+    sim: ManuallyDrop<Sim<Party>>,
+    /// The keys that each server has held.
+    rows: Vec<Vec<Span>>,
+    /// The law that is looked at, and where it was broken.
+    law: (&'static str, Broken),
+}
+
 /// Plays `plan` and looks at the servers' keys again and again.
-fn play(plan: &[Step<Request>], length: u64) -> (ManuallyDrop<Sim<Party>>, Vec<Vec<Span>>, (&'static str, Broken)) {
+fn play(plan: &[Step<Request>], length: u64) -> Played {
     let mut sim = unwatched(Sim::new(Seed(1), |node, disk| Party::new(node, disk, Seed(1), Millis(0))));
     sim.set_network(Network::exact(Millis(5)));
     sim.join_all(["m0", "m1", "m2", "m3", "m4", "store", "Alice", "Bob"]);
@@ -241,7 +250,7 @@ fn play(plan: &[Step<Request>], length: u64) -> (ManuallyDrop<Sim<Party>>, Vec<V
             }
         }
     }
-    (sim, rows, (name, broken))
+    Played { sim, rows, law: (name, broken) }
 }
 
 /// Whether both are sure of the lock, or somebody writes after a later holder has written; `name` is the law's.
