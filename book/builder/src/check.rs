@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// A question about the built book.
@@ -118,9 +119,10 @@ pub fn run(project: &Project, out: &Path) -> Result<bool> {
     }
     let built = Built::read(project, out)?;
     for Check { name, run } in CHECKS {
+        let began = Instant::now();
         match run(&built)? {
             Outcome::Holds(seen) => {
-                println!("ok    {name}: {seen}");
+                println!("ok    {name}: {seen}, in {:.1} s", began.elapsed().as_secs_f64());
                 passed += 1;
             }
             Outcome::Fails(faults) => {
