@@ -230,10 +230,10 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        words: "",
+        words: "[EX…]",
         summary: "for authors: measure the runner itself",
-        help: "Measures the first verdict on a fresh target, a save, a warm list and a warm check of everything, beside `cargo nextest`\nwhere that is installed. Takes a few minutes.",
-        options: &[],
+        help: "Measures, in a copy with the solutions in place: the first verdict on a fresh target, a save of each exercise, a warm list and\na warm check of all that are named, beside `cargo nextest` where that is installed. Takes a few minutes, and many more to build.",
+        options: &[with("in", "DIR", "make the copy there and leave it: a second run need not build it again")],
     },
     Command {
         name: "soak",

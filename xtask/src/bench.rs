@@ -1,4 +1,7 @@
 //! `bench`: the figures that the runner promises, measured on this machine in a copy of the workbook.
+//!
+//! Building the copy takes much longer than measuring it. With `--in` it stays, and a second run measures it while nothing else
+//! keeps the machine busy.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,53 +9,67 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use catalog::Exercise;
 use judge::stop;
 
+use crate::args::Parsed;
 use crate::failure::Failure;
 use crate::ui;
 use crate::workbook::Workbook;
 
 const REPEATS: usize = 9;
 
-pub(crate) fn run() -> Result<bool, Failure> {
+pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let workbook = Workbook::open()?;
-    let copy = Copy::make(&workbook)?;
+    let exercises = workbook.select_or_all(&parsed.words)?;
+    let copy = Copy::make(&workbook, parsed.value("in").map(Path::new))?;
     let cpus = judge::run::default_jobs();
     ui::print(&format!(
         "measuring in {} on {}; medians of {REPEATS}\n\n",
         copy.root.display(),
         ui::count(cpus, "processor")
     ));
-    let first =
-        workbook.catalog.exercises().next().ok_or_else(|| Failure::new("there is no exercise to measure with"))?;
-
-    let fresh = copy.time(&mut copy.cargo(&["xtask", "check", first.package()]))?;
-    row(&format!("fresh target to the first verdict ({})", first.package()), fresh, Some(20.0));
-    copy.solve(&workbook)?;
-    copy.time(&mut copy.xtask(&["check", "--all"]))?; // builds what the first verdict did not need
+    let first = exercises.first().ok_or_else(|| Failure::new("there is no exercise to measure with"))?;
+    if !copy.root.join("target").exists() {
+        let fresh = copy.time(&mut copy.cargo(&["xtask", "check", first.package()]))?;
+        row(&format!("fresh target to the first verdict ({})", first.package()), fresh, Some(20.0));
+    }
+    copy.solve(&exercises)?;
+    // Builds what the first verdict did not need.
+    for exercise in &exercises {
+        copy.time(&mut copy.xtask(&["check", exercise.package()]))?;
+    }
     let mut saves = Vec::new();
-    for exercise in workbook.catalog.exercises() {
-        let file = copy.root.join("exercises").join(exercise.id.as_str()).join("src/lib.rs");
+    for exercise in &exercises {
+        let file = copy.stub(exercise);
+        let text = fs::read_to_string(&file)?;
         let took = copy.median(|round| {
-            let text = fs::read_to_string(&file)?;
             fs::write(&file, format!("{text}\n/// Edited.\npub const EDIT_{round}: usize = {round};\n"))?;
             Ok(copy.xtask(&["check", exercise.package()]))
         })?;
-        row(&format!("a save to its verdict ({})", exercise.package()), took, Some(0.6));
+        fs::write(&file, text)?;
+        row(&format!("a save to its verdict ({})", exercise.package()), took, None);
         saves.push(took);
     }
+    saves.sort();
+    row(&format!("a save to its verdict (median of {})", saves.len()), saves[saves.len() / 2], Some(1.0));
     let list = copy.median(|_| Ok(copy.cargo(&["xtask"])))?;
     row("cargo xtask, warm", list, Some(0.15));
-    copy.time(&mut copy.xtask(&["check", "--all"]))?;
-    let all = copy.median(|_| Ok(copy.xtask(&["check", "--all"])))?;
+    let mut check = vec!["check"];
     let mut nextest = vec!["nextest", "run", "--no-fail-fast"];
-    nextest.extend(workbook.catalog.exercises().flat_map(|exercise| ["--package", exercise.package()]));
+    for exercise in &exercises {
+        check.push(exercise.package());
+        nextest.extend(["--package", exercise.package()]);
+    }
+    copy.time(&mut copy.xtask(&check))?;
+    let all = copy.median(|_| Ok(copy.xtask(&check)))?;
+    let what = format!("check of {}, warm", ui::count(exercises.len(), "exercise"));
     if copy.time(&mut copy.cargo(&nextest)).is_ok() {
         let peer = copy.median(|_| Ok(copy.cargo(&nextest)))?;
         row("cargo nextest run of the same tests, warm", peer, None);
-        row("check --all, warm", all, Some(peer.as_secs_f64() * 1.2));
+        row(&what, all, Some(peer.as_secs_f64() * 1.2));
     } else {
-        row("check --all, warm", all, None);
+        row(&what, all, None);
         ui::print("cargo nextest is not installed here: nothing to compare with\n");
     }
     Ok(true)
@@ -68,27 +85,35 @@ fn row(what: &str, took: Duration, budget: Option<f64>) {
     ui::print(&format!("{text}\n"));
 }
 
-/// A copy of the workbook with a target folder of its own; gone when dropped.
+/// A copy of the workbook with a target folder of its own; gone when dropped, unless somebody named its folder.
 struct Copy {
     root: PathBuf,
+    kept: bool,
 }
 
 impl Copy {
-    fn make(workbook: &Workbook) -> Result<Self, Failure> {
-        let root = std::env::temp_dir().join(format!("workbook-bench-{}", std::process::id()));
-        let copy = Self { root };
+    fn make(workbook: &Workbook, folder: Option<&Path>) -> Result<Self, Failure> {
+        let root = match folder {
+            Some(folder) => std::path::absolute(folder)?,
+            None => std::env::temp_dir().join(format!("workbook-bench-{}", std::process::id())),
+        };
+        let copy = Self { root, kept: folder.is_some() };
         copy_tree(&workbook.catalog.root, &copy.root)?;
         Ok(copy)
     }
 
     /// Lays the reference solutions over the stubs, so that tests do their work instead of stopping at a `todo!`.
-    fn solve(&self, workbook: &Workbook) -> Result<(), Failure> {
-        for exercise in workbook.catalog.exercises() {
+    fn solve(&self, exercises: &[&Exercise]) -> Result<(), Failure> {
+        for exercise in exercises {
             if let Some(solution) = exercise.solution_file() {
-                fs::copy(solution, self.root.join("exercises").join(exercise.id.as_str()).join("src/lib.rs"))?;
+                fs::copy(solution, self.stub(exercise))?;
             }
         }
         Ok(())
+    }
+
+    fn stub(&self, exercise: &Exercise) -> PathBuf {
+        self.root.join("exercises").join(exercise.id.as_str()).join("src/lib.rs")
     }
 
     fn cargo(&self, arguments: &[&str]) -> Command {
@@ -135,6 +160,9 @@ impl Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
         let _ = fs::remove_dir_all(&self.root);
     }
 }

@@ -85,7 +85,7 @@ fn run(parsed: &Parsed) -> Result<bool, Failure> {
         "handout" => handout::run(parsed),
         "new" => new::run(parsed),
         "doctor" => doctor::run(),
-        "bench" => bench::run(),
+        "bench" => bench::run(parsed),
         "soak" => soak::run(parsed),
         "mutants" => mutants::run(parsed),
         other => Err(Failure::new(format!("the command `{other}` is not wired up"))),

@@ -45,11 +45,7 @@ struct Tally {
 
 pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let workbook = Workbook::open()?;
-    let chosen: Vec<&Exercise> = if parsed.words.is_empty() {
-        workbook.catalog.exercises().collect()
-    } else {
-        workbook.select(&parsed.words)?
-    };
+    let chosen = workbook.select_or_all(&parsed.words)?;
     let out = match parsed.value("from") {
         Some(dir) => PathBuf::from(dir),
         None => mutate(&workbook, &chosen)?,

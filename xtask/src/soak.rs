@@ -21,11 +21,7 @@ const ROUNDS: u64 = 500;
 pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let workbook = Workbook::open()?;
     let rounds = parsed.number("rounds")?.unwrap_or(ROUNDS);
-    let chosen: Vec<&Exercise> = if parsed.words.is_empty() {
-        workbook.catalog.exercises().collect()
-    } else {
-        workbook.select(&parsed.words)?
-    };
+    let chosen = workbook.select_or_all(&parsed.words)?;
     let packages: Vec<_> =
         chosen.iter().map(|exercise| (format!("{}-solution", exercise.package()), exercise.solution_dir())).collect();
     let packages: Vec<_> = packages.iter().map(|(name, dir)| (name.as_str(), dir.as_path())).collect();

@@ -43,6 +43,11 @@ impl Workbook {
         Ok(chosen)
     }
 
+    /// The same, or every exercise if there are no words.
+    pub(crate) fn select_or_all(&self, words: &[String]) -> Result<Vec<&Exercise>, Failure> {
+        if words.is_empty() { Ok(self.catalog.exercises().collect()) } else { self.select(words) }
+    }
+
     /// The one exercise that `word` means.
     pub(crate) fn one(&self, word: &str) -> Result<&Exercise, Failure> {
         let found = self.catalog.select(word).map_err(|unknown| self.explain(unknown))?;
