@@ -113,6 +113,17 @@ mod stage_1_refuse {
         assert_eq!(reply, Some(Reply::Unavailable), "three of seven are less than half\n{sim}");
     }
 
+    /// Three of seven are cut off. Who waits for all but one of the replicas needs six.
+    #[test]
+    fn one_more_than_half_is_enough() {
+        let (mut sim, nodes) = cluster(Seed(1), ["a", "b", "c", "d", "e", "f", "g"]);
+        sim.inject(Fault::Partition(vec![nodes[..3].to_vec(), nodes[3..].to_vec()]));
+        let reply = sim.ask(nodes[3], Request::Write(7), A_WHILE);
+        assert_eq!(reply, Some(Reply::Done), "four of seven are a majority\n{sim}");
+        let reply = sim.ask(nodes[6], Request::Read, A_WHILE);
+        assert_eq!(reply, Some(Reply::Value(Some(7))), "four of seven are a majority\n{sim}");
+    }
+
     /// `a` missed five writes. When it takes in one of its own, that write must come after them.
     #[test]
     fn a_replica_that_was_cut_off_does_not_write_into_the_past() {
