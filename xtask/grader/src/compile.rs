@@ -1,6 +1,6 @@
 //! From vetted sources to test programs, by rustc alone: no cargo, no build script, no manifest of the student's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +15,7 @@ use judge::overlay::Sources;
 use judge::process::{End, Finished};
 use serde_json::Value;
 
+use crate::asked::{self, Answers};
 use crate::boxes::{Boxes, Kind, Mount, limits_of};
 use crate::hidden::{self, TestFile};
 
@@ -25,26 +26,28 @@ pub struct Course {
     pub toolchain: String,
     rustc: PathBuf,
     sysroot: PathBuf,
-    /// Where cargo put the libraries and the macros; the compile box sees all of it.
-    built: Vec<PathBuf>,
     links: BTreeMap<Id, Links>,
 }
 
 /// The libraries of one exercise by the names it knows them by, and the stand-in for libtest.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
+    /// Where they and what they need lie: what the compile box sees of the course.
+    folder: PathBuf,
     /// What `[dependencies]` gives to sources and tests.
     own: BTreeMap<String, PathBuf>,
+    /// What of it is left with the cfg `trybuild`, where a test asks the compiler about the sources alone.
+    pub(crate) alone: BTreeMap<String, PathBuf>,
     /// What `[dev-dependencies]` gives to tests.
     tests: BTreeMap<String, PathBuf>,
-    shim: PathBuf,
+    pub(crate) shim: PathBuf,
 }
 
 /// What the compile box gave.
 #[derive(Debug)]
 pub enum Compiled {
-    /// Test programs.
-    Programs(Vec<Program>),
+    /// Test programs, and what the compiler answered to tests that ask it.
+    Programs(Vec<Program>, Answers),
     /// Rustc's errors, or why it was stopped: the submission's fault.
     Errors(String),
     /// The box's fault.
@@ -63,11 +66,11 @@ pub struct Program {
 }
 
 /// The name of the canary that every program gets; an exercise has no test of this name.
-const CANARY: &str = "canary_of_the_grader";
+pub(crate) const CANARY: &str = "canary_of_the_grader";
 
 /// What every file of tests gets at its end. Tests import what they test with `*`: a submission that exports an `assert!` or
 /// a `Some` of its own would change what a test says, and here does not compile.
-fn appended(library: &str) -> String {
+pub(crate) fn appended(library: &str) -> String {
     const MACROS: &str = "assert, assert_eq, assert_ne, debug_assert, debug_assert_eq, debug_assert_ne, format, matches, panic, print, println, eprintln, todo, unimplemented, unreachable, vec, write, writeln";
     const NAMES: &str =
         "option::Option::{self, Some, None}, result::Result::{Ok, Err}, vec::Vec, string::String, boxed::Box";
@@ -80,11 +83,13 @@ fn appended(library: &str) -> String {
 }
 
 impl Course {
-    /// Builds dependencies and shim in a target folder of their own: no solution is ever compiled there.
+    /// Builds dependencies and shim in a target folder of their own, and lays them side by side below `libraries`: in `plain`
+    /// for every exercise, and in `parts`, with the solutions, for one that is built on solutions. A submission to another
+    /// exercise never shares a box with a solution, not even with a compiled one.
     ///
     /// # Errors
-    /// What cargo said.
-    pub fn build(catalog: &Catalog, exercises: &[&Exercise], target: &Path) -> Result<Self> {
+    /// What cargo said; the disk is full.
+    pub fn build(catalog: &Catalog, exercises: &[&Exercise], target: &Path, libraries: &Path) -> Result<Self> {
         let root = catalog.root.canonicalize().context("the workbook is gone")?;
         let output = |program: &str, arguments: &[&str]| -> Result<String> {
             let output = Command::new(program).args(arguments).current_dir(&root).output();
@@ -101,17 +106,26 @@ impl Course {
         let shim_root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize();
         let shim_root = shim_root.context("the workbook that this grader was built in has moved: build it again")?;
         // With the target named, what is for the submissions and what runs while building are in folders of their own.
-        let built = Libraries::build(&shim_root, &["grader-shim"], &target, host)?;
-        let shim = built.of_package("grader-shim").context("cargo built no shim")?;
+        let of_shim = Libraries::build(&shim_root, &["grader-shim"], &target, host)?;
+        let shim = of_shim.of_package("grader-shim").context("cargo built no shim")?;
         let packages: Vec<&str> = exercises.iter().map(|exercise| exercise.package()).collect();
         let built = Libraries::build(&root, &packages, &target, host)?;
+        let libraries = {
+            fs::create_dir_all(libraries)?;
+            libraries.canonicalize()?
+        };
+        let (plain, parts) = (libraries.join("plain"), libraries.join("parts"));
+        for library in of_shim.files.values().chain(built.files.values()) {
+            let folders = if built.solutions.contains(library) { vec![&parts] } else { vec![&plain, &parts] };
+            folders.into_iter().try_for_each(|folder| link_into(folder, library))?;
+        }
         let mut links = BTreeMap::new();
         for exercise in exercises {
-            let (own, tests) = built.dependencies(exercise.package())?;
-            links.insert(exercise.id.clone(), Links { own, tests, shim: shim.clone() });
+            let own = Links { shim: shim.clone(), ..built.dependencies(exercise.package())? };
+            let is_composed = [&own.own, &own.tests].into_iter().flatten().any(|(_, it)| built.solutions.contains(it));
+            links.insert(exercise.id.clone(), own.moved(if is_composed { &parts } else { &plain }));
         }
-        let built = [target.join(host).join("debug"), target.join("debug")];
-        Ok(Self { toolchain, rustc: sysroot.join("bin/rustc"), sysroot, built: built.to_vec(), links })
+        Ok(Self { toolchain, rustc: sysroot.join("bin/rustc"), sysroot, links })
     }
 
     /// What the exercise is linked with.
@@ -123,8 +137,10 @@ impl Course {
 
 /// What cargo built, and cargo's own account of who depends on what.
 struct Libraries {
-    /// Libraries and macros by package id.
+    /// Libraries and macros by package id; the exercises' own, which are stubs, are not among them.
     files: BTreeMap<String, PathBuf>,
+    /// Those of them that are solutions.
+    solutions: BTreeSet<PathBuf>,
     metadata: Value,
 }
 
@@ -139,7 +155,7 @@ impl Libraries {
         };
         let mut command = cargo(root);
         command.args(["metadata", "--format-version=1", "--filter-platform", host]);
-        let metadata = serde_json::from_str(&said(command)?).context("cargo metadata is no JSON")?;
+        let metadata: Value = serde_json::from_str(&said(command)?).context("cargo metadata is no JSON")?;
         let mut command = cargo(root);
         command.args(["build", "--message-format=json", "--tests", "--lib", "--target", host]);
         command.args(packages.iter().flat_map(|package| ["--package", package])).arg("--target-dir").arg(target);
@@ -147,7 +163,7 @@ impl Libraries {
         for setting in ["debug=0", "incremental=false", "opt-level=0", "package.\"*\".opt-level=1"] {
             command.args(["--config", &format!("profile.dev.{setting}")]);
         }
-        let mut files = BTreeMap::new();
+        let (mut files, mut solutions) = (BTreeMap::new(), BTreeSet::new());
         for line in said(command)?.lines() {
             let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
             let Some(id) = message["package_id"].as_str() else { continue };
@@ -159,11 +175,17 @@ impl Libraries {
                 let ending = file.extension().unwrap_or_default();
                 file.starts_with(&place) && (ending == "rlib" || is_macro && ending == "so")
             });
-            if let Some(file) = file {
+            let manifest = Path::new(message["manifest_path"].as_str().unwrap_or_default());
+            let place = manifest.strip_prefix(root).unwrap_or(Path::new(""));
+            let is_stub = place.starts_with("exercises") && place.components().count() > 3;
+            if let Some(file) = file.filter(|_| !is_stub) {
+                if place.starts_with("solutions") {
+                    solutions.insert(file.clone());
+                }
                 files.insert(id.to_owned(), file);
             }
         }
-        Ok(Self { files, metadata })
+        Ok(Self { files, solutions, metadata })
     }
 
     fn id_of(&self, package: &str) -> Option<&str> {
@@ -177,24 +199,28 @@ impl Libraries {
     }
 
     /// The libraries of a package's dependencies and dev-dependencies, by the names that it uses.
-    fn dependencies(&self, package: &str) -> Result<(BTreeMap<String, PathBuf>, BTreeMap<String, PathBuf>)> {
+    fn dependencies(&self, package: &str) -> Result<Links> {
         let id = self.id_of(package).with_context(|| format!("cargo knows no package {package}"))?;
         let nodes = self.metadata["resolve"]["nodes"].as_array().into_iter().flatten();
         let node = nodes.clone().find(|node| node["id"] == id).context("cargo metadata has no such node")?;
-        let (mut own, mut tests) = (BTreeMap::new(), BTreeMap::new());
+        let mut links = Links::default();
         for dependency in node["deps"].as_array().into_iter().flatten() {
             let name = dependency["name"].as_str().unwrap_or_default().to_owned();
-            let kinds: Vec<Option<&str>> =
-                dependency["dep_kinds"].as_array().into_iter().flatten().map(|kind| kind["kind"].as_str()).collect();
-            let place = match kinds.as_slice() {
-                kinds if kinds.contains(&None) => &mut own,
-                kinds if kinds.contains(&Some("dev")) => &mut tests,
-                _ => continue,
+            let kinds = dependency["dep_kinds"].as_array().map_or(&[] as &[Value], Vec::as_slice);
+            let file = || {
+                let file = self.files.get(dependency["pkg"].as_str().unwrap_or_default());
+                file.with_context(|| format!("{package}: cargo built no {name}")).cloned()
             };
-            let file = self.files.get(dependency["pkg"].as_str().unwrap_or_default());
-            place.insert(name.clone(), file.with_context(|| format!("{package}: cargo built no {name}"))?.clone());
+            if let Some(own) = kinds.iter().find(|kind| kind["kind"].is_null()) {
+                if own["target"].as_str().is_none_or(|target| !target.contains("not(trybuild)")) {
+                    links.alone.insert(name.clone(), file()?);
+                }
+                links.own.insert(name.clone(), file()?);
+            } else if kinds.iter().any(|kind| kind["kind"] == "dev") {
+                links.tests.insert(name.clone(), file()?);
+            }
         }
-        Ok((own, tests))
+        Ok(links)
     }
 }
 
@@ -223,14 +249,26 @@ pub fn compile(
     }
     fs::create_dir_all(&out)?;
     fs::create_dir_all(&tests)?;
-    // The box's user owns nothing here; the folder is this attempt's own.
-    fs::set_permissions(&out, Permissions::from_mode(0o777))?;
-    let library = format!("/box/out/lib{}.rlib", exercise.lib_name());
-    let mut arguments = course.arguments([&links.own]);
-    arguments.extend(["--crate-type", "rlib", "--crate-name", &exercise.lib_name()].map(OsString::from));
-    arguments.extend(["-F", "unsafe_code", "-o", &library, "/box/src/lib.rs"].map(OsString::from));
-    if let Some(failed) = rustc(boxes, course, exercise, &[Mount::read(&src, "/box/src")], &arguments, &out)? {
+    open_to_all(&out)?;
+    let rlib = format!("/box/out/lib{}.rlib", exercise.lib_name());
+    let mut arguments = links.arguments([&links.own]);
+    arguments.extend(library(exercise, &rlib));
+    if let Some(failed) = rustc(boxes, (course, links), exercise, &[Mount::read(&src, "/box/src")], &arguments, &out)? {
         return Ok(failed);
+    }
+    let questions = asked::questions(exercise)?;
+    let answers = match asked::ask(boxes, course, links, exercise, &questions, folder)? {
+        Ok(answers) => answers,
+        Err(fault) => return Ok(fault),
+    };
+    for question in &questions {
+        // Where the test itself includes them; the class has them too.
+        let test = question.test.rsplit("::").next().unwrap_or(&question.test);
+        let folder = tests.join("programs").join(test);
+        fs::create_dir_all(&folder)?;
+        for (name, text) in &question.programs {
+            fs::write(folder.join(format!("{name}.rs")), text)?;
+        }
     }
     let mut files = Vec::new();
     for file in exercise.test_files() {
@@ -242,14 +280,16 @@ pub fn compile(
     for (number, (file, prefix)) in files.into_iter().enumerate() {
         let text = format!("{}{}", file.text, appended(&exercise.lib_name()));
         fs::write(tests.join(format!("{}.rs", file.name)), text)?;
-        let mut arguments = course.arguments([&links.own, &links.tests]);
+        let mut arguments = links.arguments([&links.own, &links.tests]);
         arguments.extend(["--test", "--crate-name", &file.name.replace('-', "_")].map(OsString::from));
-        arguments.extend(["--extern".into(), format!("{}={library}", exercise.lib_name()).into()]);
+        arguments.extend(["--extern".into(), format!("{}={rlib}", exercise.lib_name()).into()]);
         arguments.extend(["--extern".into(), format!("test={}", links.shim.display()).into()]);
         let program = format!("test-{number}");
         arguments.extend(["-o".into(), format!("/box/out/{program}").into()]);
         arguments.push(format!("/box/tests/{}.rs", file.name).into());
-        if let Some(failed) = rustc(boxes, course, exercise, &[Mount::read(&tests, "/box/tests")], &arguments, &out)? {
+        if let Some(failed) =
+            rustc(boxes, (course, links), exercise, &[Mount::read(&tests, "/box/tests")], &arguments, &out)?
+        {
             return Ok(failed);
         }
         // The next program's compiler does not see these tests: hidden ones would be in reach of an `include_str!`.
@@ -258,19 +298,46 @@ pub fn compile(
         names.push(CANARY.to_owned());
         programs.push(Program { file: out.join(program), tests: names, prefix });
     }
-    Ok(Compiled::Programs(programs))
+    Ok(Compiled::Programs(programs, answers))
 }
 
-impl Course {
+/// The box's user owns nothing here; the folder is this attempt's own.
+pub(crate) fn open_to_all(folder: &Path) -> std::io::Result<()> {
+    fs::set_permissions(folder, Permissions::from_mode(0o777))
+}
+
+/// What makes a submission a library.
+pub(crate) fn library(exercise: &Exercise, rlib: &str) -> Vec<OsString> {
+    let name = exercise.lib_name();
+    let kind = ["--crate-type", "rlib", "--crate-name", &name, "-F", "unsafe_code", "-o", rlib, "/box/src/lib.rs"];
+    kind.map(OsString::from).to_vec()
+}
+
+impl Links {
+    /// The same, in another folder.
+    fn moved(self, folder: &Path) -> Self {
+        let moved = |file: PathBuf| folder.join(file.file_name().unwrap_or_default());
+        let all =
+            |links: BTreeMap<String, PathBuf>| links.into_iter().map(|(name, file)| (name, moved(file))).collect();
+        Self {
+            folder: folder.to_owned(),
+            own: all(self.own),
+            alone: all(self.alone),
+            tests: all(self.tests),
+            shim: moved(self.shim),
+        }
+    }
+
     /// As cargo builds exercises: a little optimised, with the checks of a debug build. No `--cap-lints`: it would turn
     /// `-F unsafe_code` into a warning.
-    fn arguments<'a>(&self, links: impl IntoIterator<Item = &'a BTreeMap<String, PathBuf>>) -> Vec<OsString> {
+    pub(crate) fn arguments<'a>(
+        &self,
+        links: impl IntoIterator<Item = &'a BTreeMap<String, PathBuf>>,
+    ) -> Vec<OsString> {
         let mut arguments: Vec<OsString> =
             ["--edition=2024", "--color=never", "-Copt-level=1", "-Cdebug-assertions=on"].map(OsString::from).to_vec();
         arguments.extend(["-Coverflow-checks=on", "-Cdebuginfo=0"].map(OsString::from));
-        for folder in &self.built {
-            arguments.extend(["-L".into(), format!("dependency={}", folder.join("deps").display()).into()]);
-        }
+        arguments.extend(["-L".into(), format!("dependency={}", self.folder.display()).into()]);
         for (name, library) in links.into_iter().flatten() {
             arguments.extend(["--extern".into(), format!("{name}={}", library.display()).into()]);
         }
@@ -278,17 +345,28 @@ impl Course {
     }
 }
 
+/// A second name for a file; a copy where the file system has none.
+fn link_into(folder: &Path, file: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let name = folder.join(file.file_name().unwrap_or_default());
+    if name.exists() {
+        return Ok(()); // the shim's libraries are the exercises' too
+    }
+    fs::hard_link(file, &name).or_else(|_| fs::copy(file, &name).map(drop))?;
+    Ok(())
+}
+
 /// One rustc in a box; nothing if it succeeded.
-fn rustc(
+pub(crate) fn rustc(
     boxes: &Boxes,
-    course: &Course,
+    (course, links): (&Course, &Links),
     exercise: &Exercise,
     mounts: &[Mount],
     arguments: &[OsString],
     out: &Path,
 ) -> Result<Option<Compiled>> {
     let mut all = vec![Mount::same(&course.sysroot)];
-    all.extend(course.built.iter().map(|folder| Mount::same(folder)));
+    all.push(Mount::same(&links.folder));
     all.push(Mount { from: out.to_owned(), to: "/box/out".into(), writable: true });
     all.extend_from_slice(mounts);
     let environment = [

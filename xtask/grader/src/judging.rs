@@ -13,7 +13,7 @@ use crate::containment::{Containment, Level};
 use crate::hidden::Hidden;
 
 /// Raised when the same files would get another verdict: it is part of every key.
-const RULES: u32 = 3;
+const RULES: u32 = 4;
 
 /// How to judge.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ impl<'a> Judge<'a> {
             lock.lock().map(|()| lock)
         })();
         let lock = lock.with_context(|| format!("cannot work in {}", work.display()))?;
-        let (how, toolchain) = Self::how(catalog, exercises, target, &containment, &options)?;
+        let (how, toolchain) = Self::how(catalog, exercises, (target, &work), &containment, &options)?;
         let shared = format!(
             "{RULES} {:?} {toolchain} {} {:?}",
             Shared::read(&catalog.root),
@@ -100,21 +100,28 @@ impl<'a> Judge<'a> {
     fn how(
         catalog: &Catalog,
         exercises: &[&Exercise],
-        target: &Path,
+        (target, work): (&Path, &Path),
         containment: &Containment,
         options: &Options,
     ) -> Result<(How, String)> {
         if containment.level == Level::None {
             return Self::without_boxes(catalog, options);
         }
-        let course = crate::compile::Course::build(catalog, exercises, &target.join("grader"))?;
+        let course =
+            crate::compile::Course::build(catalog, exercises, &target.join("grader"), &work.join("libraries"))?;
         let boxes = crate::boxes::Boxes::probe();
         let text = format!("{} {}", course.toolchain, boxes.limits_text());
         Ok((How::Boxed(Box::new(course), boxes), text))
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn how(catalog: &Catalog, _: &[&Exercise], _: &Path, _: &Containment, options: &Options) -> Result<(How, String)> {
+    fn how(
+        catalog: &Catalog,
+        _: &[&Exercise],
+        _: (&Path, &Path),
+        _: &Containment,
+        options: &Options,
+    ) -> Result<(How, String)> {
         Self::without_boxes(catalog, options)
     }
 
@@ -159,6 +166,12 @@ impl<'a> Judge<'a> {
         }
         for known in &exercise.misconceptions {
             add(&known.claim, known.fails.iter().cloned().collect::<Vec<_>>().join(" ").as_bytes());
+        }
+        #[cfg(target_os = "linux")]
+        for question in crate::asked::questions(exercise).unwrap_or_default() {
+            for (name, program) in &question.programs {
+                add(&format!("{} {name}", question.test), program.as_bytes());
+            }
         }
         for file in self.options.hidden.of(exercise) {
             add(&file.name, file.text.as_bytes());
@@ -229,9 +242,9 @@ impl<'a> Judge<'a> {
                 let verdict = Verdict::of_errors(exercise, vec![errors.clone()], headline);
                 Ok(Ok(crate::run::with_hidden(verdict, hidden, headline)))
             }
-            Compiled::Programs(programs) => {
+            Compiled::Programs(programs, answers) => {
                 let limits = (self.options.deadline.unwrap_or(exercise.deadline), self.options.round);
-                crate::run::run(boxes, exercise, &programs, folder, limits)
+                crate::run::run(boxes, exercise, (&programs, &answers), folder, limits)
             }
         }
     }

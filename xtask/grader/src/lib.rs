@@ -8,6 +8,8 @@
 //! tools that look for copies.
 
 #[cfg(target_os = "linux")]
+pub mod asked;
+#[cfg(target_os = "linux")]
 pub mod boxes;
 pub mod collect;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,9 @@ pub fn look(handed_out: &Sources, sources: &Sources) -> Vec<String> {
     if own_equalities(&new) > own_equalities(&old) {
         odd.push("it has an equality of its own (`impl PartialEq`), and tests compare with it".to_owned());
     }
+    if new.matches("trybuild").count() > old.matches("trybuild").count() {
+        odd.push("it says `trybuild`: where a test asks the compiler, it is other code than where it runs".to_owned());
+    }
     let now = returned(&new);
     for (name, types) in returned(&old) {
         let Some(now) = now.get(&name) else { continue };
@@ -98,6 +101,13 @@ mod tests {
         assert!(looked(STUB, &new)[0].contains("PartialEq"));
         assert_eq!(looked(&new, &new), Vec::<String>::new());
         assert_eq!(looked(STUB, "// impl PartialEq for X {"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn another_face_for_the_compiler_is_odd() {
+        let new = format!("#[cfg(trybuild)] mod honest; {STUB}");
+        assert!(looked(STUB, &new)[0].contains("trybuild"));
+        assert_eq!(looked(&new, &new), Vec::<String>::new());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use judge::process::{End, Finished};
 use judge::{Outcome, Status, TestVerdict, Verdict};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
+use crate::asked::{Answer as Asked, Answers, RUNS};
 use crate::boxes::{Boxes, Kind, Mount, limits_of};
-use crate::compile::{Program, is_of_box};
+use crate::compile::{CANARY, Program, is_of_box};
 use crate::hidden::{self, TestFile};
 use crate::judging::Ran;
 
@@ -48,18 +49,13 @@ enum Answer {
 pub(crate) fn run(
     boxes: &Boxes,
     exercise: &Exercise,
-    programs: &[Program],
+    (programs, answers): (&[Program], &Answers),
     folder: &Path,
     (deadline, round): (Duration, u64),
 ) -> Result<Result<Ran, String>> {
     let (mut tests, mut unseen, mut canaries, mut hung) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for (number, program) in programs.iter().enumerate() {
-        let own = folder.join(format!("program-{number}"));
-        // A copy belongs to the grader; the original to the box's user, who could read it. It may be run and not be read: for a
-        // grader that is not root, the box's user and its own are the same, so nobody may.
-        fs::copy(&program.file, &own)?;
-        fs::remove_file(&program.file)?;
-        fs::set_permissions(&own, Permissions::from_mode(0o111))?;
+        let own = sealed(&program.file, folder, &format!("program-{number}"))?;
         for name in &program.tests {
             // What hangs everywhere would otherwise keep a machine for minutes. A test that is done in time takes a part of this.
             let patience = if hung < PATIENT { deadline } else { deadline.min(IMPATIENT) };
@@ -68,10 +64,28 @@ pub(crate) fn run(
                 // On a busy machine the box itself may need longer.
                 ran = run_test(boxes, exercise, &own, name, deadline, round)?;
             }
-            let verdict = match ran {
+            let mut verdict = match ran {
                 Ok(verdict) => TestVerdict { name: format!("{}{name}", program.prefix), ..verdict },
                 Err(fault) => return Ok(Err(fault)),
             };
+            if let Some(asked) = answers.get(&verdict.name).filter(|_| verdict.outcome == Outcome::Passed) {
+                let answered = match asked {
+                    Asked::Yes => Ok(verdict.clone()),
+                    Asked::No(why) => {
+                        Ok(TestVerdict { outcome: Outcome::Failed, message: why.clone(), ..verdict.clone() })
+                    }
+                    Asked::IfItRuns(file) => {
+                        let program = sealed(file, folder, &format!("asked-{number}-{}", tests.len()))?;
+                        let canary = run_test(boxes, exercise, &program, CANARY, deadline, round)?;
+                        canaries.extend(canary.ok().filter(|it| it.outcome == Outcome::Passed).map(|it| it.name));
+                        run_test(boxes, exercise, &program, RUNS, deadline, round)?
+                    }
+                };
+                match answered {
+                    Ok(answered) => verdict = TestVerdict { name: verdict.name, ..answered },
+                    Err(fault) => return Ok(Err(fault)),
+                }
+            }
             hung += usize::from(verdict.outcome == Outcome::Timeout);
             let own_name = name.rsplit("::").next().unwrap_or(name);
             match (hidden::is_canary(own_name), verdict.outcome) {
@@ -83,6 +97,16 @@ pub(crate) fn run(
         }
     }
     Ok(Ok(Ran { verdict: adding(Verdict::of_tests(exercise, tests), unseen), canaries }))
+}
+
+/// A copy that belongs to the grader; the original is the box's user's, who could read it. It may be run and not be read: for
+/// a grader that is not root, the box's user and its own are the same, so nobody may.
+fn sealed(program: &Path, folder: &Path, name: &str) -> std::io::Result<PathBuf> {
+    let own = folder.join(name);
+    fs::copy(program, &own)?;
+    fs::remove_file(program)?;
+    fs::set_permissions(&own, Permissions::from_mode(0o111))?;
+    Ok(own)
 }
 
 /// A verdict on what the class can see, and then the tests that it cannot: no misconception is recognised by those.

@@ -326,6 +326,68 @@ fn no_reference_solution_is_odd() {
     }
 }
 
+/// A test that asks the compiler ends early in a box: it must be one whose question the grader asks in its place.
+#[test]
+fn whatever_a_test_asks_the_compiler_the_grader_asks_too() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let catalog = Catalog::read(&root).0;
+    let mut asked = 0;
+    for exercise in catalog.exercises() {
+        let text = fs::read_to_string(exercise.tests_file()).expect("reads");
+        let questions = grader::asked::questions(exercise).expect("well formed");
+        assert_eq!(text.matches("Compiler {").count(), questions.len(), "{}", exercise.id);
+        for question in &questions {
+            assert!(text.contains(&format!("test: \"{}\"", question.test)), "{}: {}", exercise.id, question.test);
+            let name = question.test.rsplit("::").next().expect("a name");
+            for program in question.programs.keys() {
+                let is_included =
+                    text.contains(&format!("programs/{name}/{program}.rs")) || text.contains(&format!("\"{program}\""));
+                assert!(is_included, "{}: at home nobody asks about {program}.rs", exercise.id);
+            }
+        }
+        asked += questions.len();
+    }
+    assert!(asked >= 2, "envelope and ports-and-adapters ask");
+}
+
+/// What is asked decides: of a submission that the box's tests are content with, and of one with two faces.
+#[test]
+fn a_test_that_asks_the_compiler_passes_by_its_answer() {
+    if !boxes() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("temp dir");
+    course(dir.path());
+    let tests = "#[test]\nfn asks() {\n    assert!(twice::twice(2) == 4u64);\n}\n";
+    let folder = dir.path().join("exercises/01-first/twice/tests");
+    write(&folder.join("twice.rs"), tests);
+    let program = |line: &str| format!("fn main() {{\n    {line}\n}}\n");
+    write(&folder.join("programs/asks/compiles.rs"), &program("let _: u64 = twice::twice(1);"));
+    write(&folder.join("programs/asks/refused-text.rs"), &program("let _ = twice::twice(\"1\"); // refused"));
+    write(&folder.join("programs/asks/runs.rs"), &program("assert_eq!(twice::twice(3), 6u64);"));
+    let catalog = Catalog::read(dir.path()).0;
+    let exercises: Vec<_> = catalog.exercises().collect();
+    let judge = Judge::new(&catalog, &exercises, &target(), Options::default()).expect("builds");
+    let said = |source: &str| {
+        let verdict = judged(&judge, exercises[0], source);
+        assert_eq!(verdict.earned == 1, verdict.status == Status::Solved);
+        (verdict.earned, format!("{:?} {:?}", verdict.tests, verdict.errors))
+    };
+    assert_eq!(said(SOLVED).0, 1);
+    let takes_anything =
+        "pub fn twice<T: std::fmt::Display>(n: T) -> u64 { 2 * n.to_string().parse::<u64>().unwrap() }";
+    let (earned, why) = said(takes_anything);
+    assert!(earned == 0 && why.contains("compiles, and should be refused"), "{why}");
+    let (earned, why) = said("#[cfg(not(trybuild))] pub fn twice(n: u64) -> u64 { n * 2 }");
+    assert!(earned == 0 && why.contains("must compile, and does not"), "{why}");
+    let (earned, why) = said("pub fn twice(n: u64) -> u64 { if cfg!(trybuild) { panic!(\"another face\") } n * 2 }");
+    assert!(earned == 0 && why.contains("another face"), "{why}");
+    let (earned, _) = said("pub fn twice(n: u64) -> u64 { if cfg!(trybuild) { std::process::exit(0) } n * 2 }");
+    assert_eq!(earned, 0, "leaving is no answer");
+    let (earned, why) = said("#[cfg(trybuild)] compile_error!(\"not alone\"); pub fn twice(n: u64) -> u64 { n * 2 }");
+    assert!(earned == 0 && why.contains("not alone"), "{why}");
+}
+
 /// The solution as a bare repository and in archives, and an archive that is broken.
 fn archives(class: &Path) {
     let git = |arguments: &[&str], folder: &Path| {
