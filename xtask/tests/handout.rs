@@ -134,6 +134,15 @@ fn nothing_in_the_handout_of_this_course_lets_a_solution_be_read() {
     command.args(["handout", &dir.to_string_lossy()]).current_dir(root).env_remove("CARGO_TARGET_DIR");
     Said::of(command.output().expect("starts")).expect(0, &["exercises in"]);
 
+    // The exercise that is composed of others is there, and composed of the class's own.
+    let composed = dir.join("exercises/17-synthesis/url-shortener");
+    assert!(composed.join("service/main.rs").is_file());
+    assert!(fs::read_to_string(composed.join("Cargo.toml")).expect("reads").contains("default = [\"my-parts\"]"));
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.args(["metadata", "--offline", "--format-version=1", "--no-deps"]).current_dir(&dir);
+    let metadata = metadata.output().expect("starts");
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+
     let telling = |text: &str| -> Vec<String> {
         let lines = text.lines().map(str::trim);
         lines.filter(|line| line.len() >= 24 && !line.starts_with("//")).map(str::to_owned).collect()

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use catalog::{Exercise, Misconception, Pristine};
+use catalog::{Exercise, Misconception, Pristine, hash_bytes};
 
 use super::Due;
 use crate::failure::Failure;
@@ -35,21 +35,57 @@ const ROOT: [&str; 9] = [
 const CRATES: [&str; 4] = ["exercises/kit/", "xtask/catalog/", "xtask/judge/", "xtask/src/"];
 
 /// The exercises that can be handed out, and why the others cannot.
-pub(super) fn that_can_be_handed_out<'a>(
-    chosen: &[&'a Exercise],
-) -> (Vec<&'a Exercise>, Vec<(&'a Exercise, &'static str)>) {
+pub(super) fn that_can_be_handed_out<'a>(chosen: &[&'a Exercise]) -> (Vec<&'a Exercise>, Vec<(&'a Exercise, String)>) {
     let (mut can, mut cannot) = (Vec::new(), Vec::new());
+    let is_proved = |exercise: &Exercise| Pristine::read(&exercise.dir()).is_some();
+    let goes_along = |name: &str| chosen.iter().any(|one| one.package() == name && is_proved(one));
     for exercise in chosen {
         let manifest = fs::read_to_string(exercise.manifest()).unwrap_or_default();
-        if Pristine::read(&exercise.dir()).is_none() {
-            cannot.push((*exercise, "nobody has proved it yet (`cargo xtask verify --bless`)"));
-        } else if manifest.contains("solutions/") || manifest.contains("-solution") {
-            cannot.push((*exercise, "it is built on solutions"));
+        if !is_proved(exercise) {
+            cannot.push((*exercise, "nobody has proved it yet (`cargo xtask verify --bless`)".to_owned()));
+        } else if let Err(why) = with_own_parts(&manifest, &goes_along) {
+            cannot.push((*exercise, why));
         } else {
             can.push(*exercise);
         }
     }
     (can, cannot)
+}
+
+/// The manifest of an exercise that is composed of others: with the reader's own crates in place of the reference solutions. It
+/// must have a feature `my-parts` that takes all of them, and they must be handed out. Any other manifest stays as it is.
+fn with_own_parts(manifest: &str, is_handed_out: &dyn Fn(&str) -> bool) -> Result<String, String> {
+    let of_solution = |line: &&str| line.contains("-solution\"") || line.contains("solutions/");
+    let solutions: Vec<&str> = manifest.lines().filter(of_solution).collect();
+    if solutions.is_empty() {
+        return Ok(manifest.to_owned());
+    }
+    let mut keys = Vec::new();
+    for line in &solutions {
+        let part = line.split_once("package = \"").and_then(|(_, rest)| rest.split_once("-solution\""));
+        let (Some((name, _)), Some((key, _))) = (part, line.split_once('=')) else {
+            return Err("it is built on solutions".to_owned());
+        };
+        if !manifest.contains(&format!("package = \"{name}\"")) || !manifest.contains("\nmy-parts = [") {
+            return Err(format!("it is built on the solution of {name}"));
+        }
+        if !is_handed_out(name) {
+            return Err(format!("it is built on {name}, which is not handed out"));
+        }
+        keys.push(format!("\"dep:{}\",", key.trim()));
+    }
+    let mut text = String::new();
+    for line in manifest.lines() {
+        if solutions.contains(&line) || keys.iter().any(|key| line.trim() == key) {
+            continue;
+        }
+        text += line;
+        text.push('\n');
+        if line == "[features]" {
+            text += "default = [\"my-parts\"]\n";
+        }
+    }
+    Ok(text)
 }
 
 /// Everything that goes into the handout.
@@ -62,13 +98,14 @@ pub(super) fn of(
     let root = &workbook.catalog.root;
     let mut files = Files::new();
     // What git knows is what the authors meant to be in the course; an editor's leftovers and a private note are not.
-    for path in git::listed(root)? {
-        if ROOT.contains(&path.as_str()) || is_of_crate(&path) || path == "xtask/Cargo.toml" || is_page(&path, chosen) {
-            files.insert(path.clone(), read(root, &path)?);
+    let listed = git::listed(root)?;
+    for path in &listed {
+        if ROOT.contains(&path.as_str()) || is_of_crate(path) || path == "xtask/Cargo.toml" || is_page(path, chosen) {
+            files.insert(path.clone(), read(root, path)?);
         }
     }
     for exercise in chosen {
-        add_exercise(root, exercise, &mut files)?;
+        add_exercise(root, exercise, &listed, &mut files)?;
     }
     for path in
         files.keys().filter(|path| path.ends_with(".md") && path.starts_with("book/src/")).cloned().collect::<Vec<_>>()
@@ -114,22 +151,36 @@ fn is_page(path: &str, chosen: &[&Exercise]) -> bool {
     if name.ends_with(".md") && name != "README.md" { of_exercise() } else { of_chapter() }
 }
 
-/// The files that `.pristine` lists, in the versions that it lists, whatever lies there now; and the wrong answers' headers.
-fn add_exercise(root: &Path, exercise: &Exercise, files: &mut Files) -> Result<(), Failure> {
+/// The files that `.pristine` lists, in the versions that it lists, whatever lies there now; what else git knows there, such as
+/// a program around the exercise; and the wrong answers' headers.
+fn add_exercise(root: &Path, exercise: &Exercise, listed: &[String], files: &mut Files) -> Result<(), Failure> {
     let folder = format!("exercises/{}", exercise.id);
-    let pristine = Pristine::read(&exercise.dir()).unwrap_or_default();
-    for (path, hash) in &pristine.files {
-        let path = format!("{folder}/{path}");
-        let content = git::version_with_hash(root, &path, hash)?;
-        files.insert(path, content);
+    let mut pristine = Pristine::read(&exercise.dir()).unwrap_or_default();
+    for (path, hash) in &mut pristine.files {
+        let mut content = git::version_with_hash(root, &format!("{folder}/{path}"), hash)?;
+        if path == "Cargo.toml" {
+            let own = with_own_parts(&String::from_utf8_lossy(&content), &|_| true).map_err(Failure::new)?;
+            content = own.into_bytes();
+            *hash = hash_bytes(&content);
+        }
+        files.insert(format!("{folder}/{path}"), content);
     }
     files.insert(format!("{folder}/.pristine"), pristine.to_text().into_bytes());
+    for path in listed.iter().filter(|path| path.strip_prefix(&folder).is_some_and(is_beside)) {
+        files.insert(path.clone(), read(root, path)?);
+    }
     for known in &exercise.misconceptions {
         let header = format!("Misconception: {}\nIn production: {}\n", known.claim, known.cost);
         let text = Misconception::with_fails(&header, &known.fails);
         files.insert(format!("solutions/{}/wrong/{}.patch", exercise.id, known.slug), text.into_bytes());
     }
     Ok(())
+}
+
+/// True for a file of an exercise that `.pristine` does not watch over.
+fn is_beside(path: &str) -> bool {
+    let watched = ["/src/", "/tests/", "/benches/"];
+    path[1..].contains('/') && !watched.iter().any(|tree| path.starts_with(tree))
 }
 
 fn add_tree(dir: &Path, prefix: &str, files: &mut Files) -> Result<(), Failure> {
@@ -270,6 +321,28 @@ mod tests {
         assert_eq!(workspace(manifest), expected);
         let inline = "members = [\"solutions/a\", \"exercises/[0-9]*/*\", \"solutions/[0-9]*/*\"] # why\n";
         assert_eq!(workspace(inline), "members = [\"exercises/[0-9]*/*\", ] # why\n");
+    }
+
+    #[test]
+    fn an_exercise_made_of_others_is_made_of_the_readers_own() {
+        let plain = "[dependencies]\nkit.workspace = true\n";
+        assert_eq!(with_own_parts(plain, &|_| false).as_deref(), Ok(plain));
+        let own = "my_a = { package = \"a\", path = \"../../01/a\", optional = true }\n";
+        let reference = "reference_a = { package = \"a-solution\", path = \"../../../solutions/01/a\" }\n";
+        let features = "[features]\nmy-parts = [\"my-a\"]\nserve = [\n    \"dep:axum\",\n    \"dep:reference_a\",\n]\n[dependencies]\n";
+        let composed = format!("{features}{own}{reference}");
+        let expected = format!(
+            "{}{own}",
+            features
+                .replace("    \"dep:reference_a\",\n", "")
+                .replace("[features]\n", "[features]\ndefault = [\"my-parts\"]\n")
+        );
+        assert_eq!(with_own_parts(&composed, &|name| name == "a"), Ok(expected));
+        assert!(
+            with_own_parts(&composed, &|_| false)
+                .is_err_and(|why| why.ends_with("built on a, which is not handed out"))
+        );
+        assert!(with_own_parts(&format!("[dependencies]\n{reference}"), &|_| true).is_err());
     }
 
     #[test]
