@@ -94,3 +94,50 @@ fn every_format_is_written_as_it_was_agreed() {
     }
     assert!(different.is_empty(), "not as in these files:\n{}", different.join("\n"));
 }
+
+/// What the platforms' own descriptions demand of the files above, beyond their letters. `ctrf.json` was held against the schema
+/// that its authors publish (ctrf-io/ctrf, `schema/ctrf.schema.json` of version 1): it is valid.
+#[test]
+fn the_files_keep_the_rules_of_their_formats() {
+    let golden = |name: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        fs::read_to_string(file).expect("reads")
+    };
+    let json = |name: &str| serde_json::from_str::<serde_json::Value>(&golden(name)).expect("JSON");
+
+    let text = golden("junit.xml");
+    let document = roxmltree::Document::parse(&text).expect("well-formed XML");
+    let count = |node: roxmltree::Node<'_, '_>, tag: &str| {
+        node.descendants().filter(|child| child.has_tag_name(tag)).count().to_string()
+    };
+    let root = document.root_element();
+    assert_eq!(root.tag_name().name(), "testsuites");
+    for node in root.descendants().filter(|node| node.tag_name().name().starts_with("testsuite")) {
+        for (attribute, tag) in [("tests", "testcase"), ("failures", "failure"), ("errors", "error")] {
+            assert_eq!(node.attribute(attribute), Some(count(node, tag).as_str()), "{attribute} of {node:?}");
+        }
+    }
+
+    for name in ["exercism.json", "exercism-error.json"] {
+        let value = json(name);
+        assert_eq!(value["version"], 3);
+        let status = value["status"].as_str().expect("a status");
+        assert!(["pass", "fail", "error"].contains(&status), "{name}: {status}");
+        assert!(status != "error" || value["message"].is_string(), "{name}: an error has a message");
+        for test in value["tests"].as_array().into_iter().flatten() {
+            assert!(["pass", "fail", "error"].contains(&test["status"].as_str().expect("a status")), "{test}");
+            assert!(test["name"].is_string() && test["test_code"].is_string() && test["task_id"].is_u64(), "{test}");
+            assert!(test["output"].as_str().is_none_or(|output| output.chars().count() <= 500), "{test}");
+        }
+    }
+
+    let value = json("gradescope.json");
+    let words = ["hidden", "after_due_date", "after_published", "visible"];
+    assert!(words.contains(&value["stdout_visibility"].as_str().expect("a word")));
+    for test in value["tests"].as_array().expect("tests") {
+        let score = |name: &str| test[name].as_f64().expect("a number");
+        assert!(score("score") >= 0.0 && score("score") <= score("max_score"), "{test}");
+        assert!(["passed", "failed"].contains(&test["status"].as_str().expect("a status")), "{test}");
+        assert!(words.contains(&test["visibility"].as_str().expect("a word")), "{test}");
+    }
+}
