@@ -3,7 +3,8 @@
 //! ```text
 //! cargo bench -p grader --profile dev -- write DIR [EX…]     the class as a folder of checkouts
 //! cargo bench -p grader --profile dev -- proof [EX…]         twice, killed and resumed, in four shards: the same
-//! cargo bench -p grader --profile dev -- figures [EX…]       seconds a submission, memory, 1000 stubs, a clean clone
+//! cargo bench -p grader --profile dev -- figures PART [EX…]  one, ten, all, kill, stubs or clone: time and memory
+//! cargo bench -p grader --profile dev -- page                the figures that were measured, as the page's table
 //! ```
 //!
 //! The class has thirty: one has solved everything, one every second exercise, one nothing; some hand in every wrong answer of
@@ -13,7 +14,9 @@
 mod corpus;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -28,7 +31,11 @@ use serde_json::Value;
 
 const CLASS: usize = 30;
 /// Hanging attacks hang so long; every solution is done in a fraction of it.
-const TIMEOUT: &str = "5";
+const TIMEOUT: &str = "8";
+/// What `figures` measures, one at a time, so that a machine need not be quiet for long.
+const PARTS: [&str; 6] = ["one", "ten", "all", "kill", "stubs", "clone"];
+/// Where the page has its table, and where it ends.
+const TABLE: [&str; 2] = ["<!-- written by `cargo bench -p grader -- page` -->\n", "<!-- to here -->\n"];
 
 /// Every student's every exercise.
 type Class = BTreeMap<String, BTreeMap<String, Sources>>;
@@ -38,7 +45,7 @@ fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let catalog = Catalog::read(&root).0;
     let (what, rest) = words.split_first().map_or(("", &[] as &[String]), |(what, rest)| (what.as_str(), rest));
-    let rest = if what == "write" { rest.get(1..).unwrap_or_default() } else { rest };
+    let rest = if ["write", "figures"].contains(&what) { rest.get(1..).unwrap_or_default() } else { rest };
     let mut exercises: Vec<&Exercise> = Vec::new();
     for word in rest {
         exercises.extend(catalog.select(word).map_err(|unknown| anyhow::anyhow!("{unknown}"))?);
@@ -51,9 +58,10 @@ fn main() -> Result<()> {
     let done = match what {
         "write" => bench.write(&made_up(&bench.exercises)?, Path::new(words.get(1).context("write DIR")?)),
         "proof" => bench.proof(),
-        "figures" => bench.figures(),
+        "figures" => bench.figures(words.get(1).map_or("", String::as_str)),
+        "page" => bench.page(),
         _ => {
-            println!("choose: write DIR, proof, figures");
+            println!("choose: write DIR, proof, figures PART, page");
             Ok(())
         }
     };
@@ -198,14 +206,9 @@ impl Bench<'_> {
         let (took, _) = self.grade(&folder, &out("second"), &[])?;
         same("second", took)?;
 
-        let began = Instant::now();
-        let kept = self.killed(&folder, &out("killed"), first.len() / 3)?;
-        let lost = began.elapsed();
-        let (took, _) = self.grade(&folder, &out("killed"), &["--resume"])?;
-        let now = fs::read_to_string(out("killed").join(results::NAME))?;
-        ensure!(now.starts_with(&kept), "a result that was there before the kill is gone");
-        println!("killed with {} results after {:.1} s; none lost", kept.lines().count(), lost.as_secs_f64());
-        same("killed", lost + took)?;
+        let (killed, took, kept) = self.killed_and_resumed(&folder, &out("killed"), took)?;
+        println!("killed with {kept} results after {:.1} s; none lost", killed.as_secs_f64());
+        same("killed", killed + took)?;
 
         let mut all = Duration::ZERO;
         for shard in 0..4 {
@@ -225,25 +228,27 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Kills the grader, and with it its boxes, once it has written so many results. Returns the whole lines that were there.
-    fn killed(&self, submissions: &Path, out: &Path, after: usize) -> Result<String> {
-        let mut child = self.grader(submissions, out, &[])?;
-        let read = || fs::read_to_string(out.join(results::NAME)).unwrap_or_default();
-        while read().lines().count() < after {
-            ensure!(child.try_wait()?.is_none(), "the grader ended before it could be killed");
-            thread::sleep(Duration::from_millis(20));
-        }
+    /// Kills the grader, and with it its boxes, at a random moment of the time that it takes, and lets it go on. Returns when it
+    /// was killed, how long it then took, and how many results there were at that moment; every one is there afterwards.
+    fn killed_and_resumed(&self, class: &Path, out: &Path, whole: Duration) -> Result<(Duration, Duration, usize)> {
+        let part = 0.15 + 0.7 * (RandomState::new().hash_one(0_u8) % 1000) as f64 / 1000.0;
+        let (mut child, began) = (self.grader(class, out, &[])?, Instant::now());
+        thread::sleep(whole.mul_f64(part));
+        ensure!(child.try_wait()?.is_none(), "the grader ended before it could be killed");
         child.kill()?;
         child.wait()?;
+        let killed = began.elapsed();
         // The kernel tells each box that its parent is gone, and a busy machine takes a moment over that.
-        let killed = Instant::now();
         while boxes_alive() > 0 {
-            ensure!(killed.elapsed() < Duration::from_secs(10), "{} programs outlived the grader", boxes_alive());
+            ensure!(began.elapsed() < killed + Duration::from_secs(10), "{} programs outlived it", boxes_alive());
             thread::sleep(Duration::from_millis(50));
         }
-        let text = read();
-        let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        Ok(text[..whole].to_owned())
+        let read = || fs::read_to_string(out.join(results::NAME)).unwrap_or_default();
+        let mut kept = read();
+        kept.truncate(kept.rfind('\n').map_or(0, |at| at + 1));
+        let (took, _) = self.grade(class, out, &["--resume"])?;
+        ensure!(read().starts_with(&kept), "a result that was there before the kill is gone");
+        Ok((killed, took, kept.lines().count()))
     }
 
     /// The results are those that the three-state proof promises.
@@ -276,35 +281,86 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn figures(&self) -> Result<()> {
-        let stubs = self.table(1, |_| 0)?;
-        let (took, _) = self.grade(&stubs, &self.scratch.join("warm"), &[])?;
-        println!("the course and its stubs, once         {:>7.1} s", took.as_secs_f64());
-        for changed in [1, 10, self.exercises.len()] {
-            let changed = changed.min(self.exercises.len());
-            let students = if changed > 10 {
-                3
-            } else if changed > 1 {
-                10
-            } else {
-                CLASS
-            };
+    /// Measures one part and keeps it. What all parts have in common, the course and its stubs, is built before.
+    fn figures(&self, part: &str) -> Result<()> {
+        ensure!(PARTS.contains(&part), "choose: figures {}", PARTS.join(", "));
+        let of = self.exercises.len();
+        let changed = |students: usize, changed: usize| -> Result<(String, String)> {
             let table = self.table(students, |_| changed)?;
-            let (took, memory) = self.grade(&table, &self.scratch.join(format!("changed-{changed}")), &[])?;
-            println!(
-                "{students:>2} students, {changed:>2} of {} exercises solved  {:>7.2} s a submission, at most {} MiB",
-                self.exercises.len(),
-                took.as_secs_f64() / students as f64,
-                memory >> 20
-            );
+            let (took, memory) = self.grade(&table, &self.scratch.join(part), &[])?;
+            let each = took.as_secs_f64() / students as f64;
+            let what = format!("{students} students, {changed} of {of} exercises solved, each in a file of their own");
+            Ok((what, format!("{each:.1} s a submission, {} together, {}", seconds(took), mib(memory))))
+        };
+        if part != "clone" {
+            let (built, _) = self.grade(&self.table(1, |_| 0)?, &self.scratch.join("warm"), &[])?;
+            println!("the course built, and its stubs judged: {}", seconds(built));
         }
-        let lines: String = (0..1000).map(|number| format!("s{number:04},student-0\n")).collect();
-        let stubs = self.table(1, |_| 0)?;
-        let table = stubs.join("thousand.csv");
-        fs::write(&table, lines)?;
-        let (took, memory) = self.grade(&table, &self.scratch.join("thousand"), &[])?;
-        println!("1000 students, all stubs               {:>7.1} s, at most {} MiB", took.as_secs_f64(), memory >> 20);
-        self.clean_clone()
+        let (what, figure) = match part {
+            "one" => changed(CLASS, 1)?,
+            "ten" => changed(10, 10.min(of))?,
+            "all" => changed(3, of)?,
+            "kill" => self.kill_figure()?,
+            "stubs" => {
+                let table = self.table(1, |_| 0)?.join("thousand.csv");
+                let lines: String = (0..1000).map(|number| format!("s{number:04},student-0\n")).collect();
+                fs::write(&table, lines)?;
+                let (took, memory) = self.grade(&table, &self.scratch.join(part), &[])?;
+                (
+                    format!("1,000 students, {of} untouched stubs each"),
+                    format!("{} together, {}", seconds(took), mib(memory)),
+                )
+            }
+            _ => self.clean_clone()?,
+        };
+        println!("{what}: {figure}");
+        let mut kept: BTreeMap<String, (String, String)> = self.kept();
+        kept.insert(part.to_owned(), (what, figure));
+        fs::write(self.kept_in(), serde_json::to_string_pretty(&kept)?)?;
+        Ok(())
+    }
+
+    /// Half as many students as in a class, each with one exercise of their own, killed three times at a random moment.
+    fn kill_figure(&self) -> Result<(String, String)> {
+        let table = self.table(CLASS / 2, |_| 1)?;
+        let (whole, _) = self.grade(&table, &self.scratch.join("whole"), &[])?;
+        let mut lost = Vec::new();
+        for round in 0..3 {
+            let out = self.scratch.join(format!("killed-{round}"));
+            let (killed, took, kept) = self.killed_and_resumed(&table, &out, whole)?;
+            lost.push((killed + took).as_secs_f64() - whole.as_secs_f64());
+            println!("killed after {}, with {kept} results; {} to go on", seconds(killed), seconds(took));
+        }
+        lost.sort_by(f64::total_cmp);
+        let what = format!("`kill -9` at a random moment of a run of {}, then `--resume`, three times", seconds(whole));
+        Ok((what, format!("0 results lost, {:.1} to {:.1} s longer", lost[0].max(0.0), lost[2].max(0.0))))
+    }
+
+    fn kept_in(&self) -> PathBuf {
+        judge::run::target_dir(&self.root).join("class-figures.json")
+    }
+
+    fn kept(&self) -> BTreeMap<String, (String, String)> {
+        let text = fs::read_to_string(self.kept_in()).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Puts what was measured into the page, and on which machine.
+    fn page(&self) -> Result<()> {
+        let kept = self.kept();
+        let mut text = format!("| on {} | |\n|---|---|\n", machine());
+        for part in PARTS {
+            let (what, figure) =
+                kept.get(part).with_context(|| format!("`{part}` was not measured: figures {part}"))?;
+            let _ = writeln!(text, "| {what} | {figure} |");
+        }
+        let file = self.root.join("book/src/reference/grading.md");
+        let page = fs::read_to_string(&file)?;
+        let (before, rest) = page.split_once(TABLE[0]).context("the page has no place for the table")?;
+        let (_, after) = rest.split_once(TABLE[1]).context("the page's table has no end")?;
+        fs::write(file, format!("{before}{}\n{text}\n{}{after}", TABLE[0], TABLE[1]))?;
+        print!("{text}");
+        Ok(())
     }
 
     /// A class in which each has solved the first `changed` exercises in a file of their own; the rest are stubs.
@@ -327,7 +383,7 @@ impl Bench<'_> {
     }
 
     /// What would be done without a grader: clone, lay the sources over it, `cargo test`.
-    fn clean_clone(&self) -> Result<()> {
+    fn clean_clone(&self) -> Result<(String, String)> {
         let (clone, began) = (self.scratch.join("clone"), Instant::now());
         let mut git = Command::new("git");
         git.args(["clone", "--quiet", "--local", "--depth", "1"]);
@@ -348,9 +404,32 @@ impl Bench<'_> {
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr));
         }
-        println!("one clean clone and cargo test         {:>7.1} s a submission", began.elapsed().as_secs_f64());
-        Ok(())
+        let what = format!("without a grader: a clean clone, {} exercises solved, `cargo test`", self.exercises.len());
+        Ok((what, format!("{} a submission", seconds(began.elapsed()))))
     }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn mib(bytes: u64) -> String {
+    format!("at most {} MiB", bytes >> 20)
+}
+
+/// What was measured on, in words.
+fn machine() -> String {
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = model.trim_start_matches([' ', '\t', ':']).replace("(R)", "").replace("(TM)", "");
+    let version = Command::new("rustc").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    let version = String::from_utf8_lossy(&version);
+    let version = version.split_whitespace().nth(1).unwrap_or_default();
+    format!(
+        "{cpus} processors, {}, Rust {version}",
+        if model.is_empty() { std::env::consts::ARCH } else { model.trim() }
+    )
 }
 
 /// Test programs in boxes that are running now.
