@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The calls that led to an allocation, innermost first: the allocator before its caller, `main` last.
+/// The calls that led to an allocation, innermost first: the allocator before its caller, `main` last. There is at least one.
 ///
 /// A frame is a function with its place in the source: `serve (shop.rs:77:15)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +30,7 @@ pub struct Usage {
 /// Why a text is no heap profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It is not JSON, or a part that must be there is missing or of another type.
+    /// It is not JSON, it is of another version, or a part that must be there is missing or of another type.
     NotAProfile,
     /// It records no lifetimes of blocks (`bklt` is false), so nobody knows what was in use.
     NoLifetimes {
@@ -53,11 +53,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads a profile as the `dhat` crate writes it at a program's end, in version 2 of its format.
+    /// Reads a profile as the `dhat` crate writes it at a program's end, in version 2 of its format (`dhatFileVersion`).
     ///
+    /// `bklt` says whether lifetimes are recorded; if not, the entries lack `eb` and `ebk`.
     /// Of each entry of `pps` it needs `tb` and `tbk`, the bytes and blocks allocated in all; `eb` and `ebk`, those in use at the end; and `fs`, the
     /// stack, innermost first, as numbers of the frames in `ftbl`. A frame there is `ADDRESS: FUNCTION (FILE:LINE:COLUMN)`. The address, up to the first
-    /// `": "`, does not belong to the frame: each run has its own.
+    /// `": "`, does not belong to the frame: each run has its own. A frame without one, such as `[root]`, stays as it is.
     ///
     /// # Errors
     /// [`Unreadable`] if it is not such a profile.
@@ -83,7 +84,7 @@ impl Snapshot {
     }
 
     /// The memory in use as *folded stacks*, the lines that flame graphs are drawn from: for each stack that holds any its frames, outermost first, with `;`
-    /// between them, a space, and the bytes. A `;` within a frame becomes a `:`. The lines are sorted.
+    /// between them, a space, and the bytes. A `;` within a frame becomes a `:`. The lines are sorted as texts.
     #[must_use]
     pub fn folded(&self) -> Vec<String> {
         todo!("the folded stacks of {self:?}")
@@ -135,7 +136,7 @@ pub struct Share {
     pub total: i64,
 }
 
-/// Who is on the stacks of these changes, frame by frame.
+/// Who is on the stacks of these changes, frame by frame, also of those that hold no more than before.
 #[must_use]
 pub fn by_frame(changes: &[Change]) -> BTreeMap<String, Share> {
     todo!("who is on the stacks of {changes:?}")
@@ -171,8 +172,9 @@ impl Collection {
     /// gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#-># MB, # MB goal, # P
     /// ```
     ///
-    /// Between the goal and the processors later versions report more sizes, such as `# MB stacks`, each with a comma behind it; they are passed over.
-    /// At the end may stand ` (forced)`. Nothing, if it is another line: a program prints other things too.
+    /// A `#` is decimal digits, in times perhaps with a point and more digits; what is too large is no collection. Between the goal and the
+    /// processors later versions report more sizes, such as `# MB stacks`, each with a comma behind it; they are passed over. At the end may stand
+    /// ` (forced)`. Nothing, if it is another line: a program prints other things too.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         todo!("read {line}")

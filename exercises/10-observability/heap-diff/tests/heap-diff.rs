@@ -120,6 +120,22 @@ mod stage_1_one_snapshot {
         assert_eq!(found.in_use, amount(8, 1), "the frame is everything behind the first colon and space");
     }
 
+    /// Some frames have no address.
+    #[test]
+    fn a_frame_without_an_address_stays_as_it_is() {
+        let read = read(&[(&[1, 0], [8, 1, 8, 1])], &["[root]", "0x10: main (shop.rs:2:5)"]);
+
+        assert_eq!(read.usage(&stack("main (shop.rs:2:5), [root]")).in_use, amount(8, 1), "the root has no address");
+    }
+
+    #[test]
+    fn what_is_said_of_a_stack_twice_is_added_up() {
+        let twice = snapshot(&[("load, main", 1, 10), ("load, main", 2, 20)]);
+
+        let expected = Usage { in_use: amount(3, 2), allocated: amount(30, 2) };
+        assert_eq!(twice.usage(&stack("load, main")), expected, "1 + 2 bytes in use, 10 + 20 in all, two blocks each");
+    }
+
     #[test]
     fn an_unknown_place_has_nothing() {
         let read = read(&[(&[1], [8, 1, 8, 1])], &["[root]", "0x10: main (shop.rs:2:5)"]);
@@ -149,6 +165,41 @@ mod stage_1_one_snapshot {
     }
 
     #[test]
+    fn what_is_recorded_is_said_by_the_flag_and_not_by_the_mode() {
+        let text = profile(&[(&[1], [8, 1, 8, 1])], &["[root]", "0x10: main (shop.rs:2:5)"]);
+
+        let read = Snapshot::read(&text.replace(r#""bklt":true"#, r#""bklt":false"#));
+
+        assert_eq!(read, Err(Unreadable::NoLifetimes { mode: "rust-heap".to_owned() }), "bklt is false");
+    }
+
+    /// One part at a time is taken out of a profile, or is of another type.
+    #[test]
+    fn a_part_that_is_missing_or_of_another_type_is_no_zero() {
+        let whole = profile(&[(&[1], [11, 12, 13, 14])], &["[root]", "0x10: main (shop.rs:2:5)"]);
+        assert!(Snapshot::read(&whole).is_ok(), "{whole} is a profile");
+        let parts = [
+            (r#""dhatFileVersion":2,"#, ""),
+            (r#""dhatFileVersion":2,"#, r#""dhatFileVersion":3,"#),
+            (r#""bklt":true,"#, ""),
+            (r#""eb":11,"#, ""),
+            (r#""eb":11,"#, r#""eb":"11","#),
+            (r#""ebk":12,"#, ""),
+            (r#""tb":13,"#, ""),
+            (r#""tbk":14,"#, r#""tbk":-14,"#),
+            (r#","fs":[1]"#, ""),
+            (r#""fs":[1]"#, r#""fs":1"#),
+            (r#"["[root]""#, "[0"),
+            ("]}", "]} and more"),
+        ];
+        for (part, other) in parts {
+            assert!(whole.contains(part), "{part} is in {whole}");
+            let read = Snapshot::read(&whole.replace(part, other));
+            assert_eq!(read, Err(Unreadable::NotAProfile), "{part} was replaced by {other:?}");
+        }
+    }
+
+    #[test]
     fn something_else_is_not_a_profile() {
         for text in
             ["", "{}", "[1, 2]", r#"{"mode":"rust-heap","bklt":true,"pps":[{"tb":1}],"ftbl":[]}"#, "heap profile: 1: 8"]
@@ -160,15 +211,18 @@ mod stage_1_one_snapshot {
     /// The totals that `dhat` itself printed when the shop ended.
     #[test]
     fn the_shop_s_totals_are_those_that_the_profiler_printed() {
-        let totals = shop().map(|snapshot| snapshot.total());
-
-        let printed =
-            [(185_256, 240, 4_187_762, 646), (368_904, 1_088, 20_479_954, 3_097), (473_096, 2_088, 40_596_338, 6_098)]
-                .map(|(bytes, blocks, all, count)| Usage {
-                    in_use: amount(bytes, blocks),
-                    allocated: amount(all, count),
-                });
-        assert_eq!(totals, printed, "after 200, 1,000 and 2,000 requests");
+        let printed = [
+            (200, (185_256, 240), (4_187_762, 646)),
+            (1_000, (368_904, 1_088), (20_479_954, 3_097)),
+            (2_000, (473_096, 2_088), (40_596_338, 6_098)),
+        ];
+        for (snapshot, (requests, in_use, all)) in shop().iter().zip(printed) {
+            let total = snapshot.total();
+            let found = (total.in_use.bytes, total.in_use.blocks);
+            assert_eq!(found, in_use, "bytes and blocks in use after {requests} requests");
+            let found = (total.allocated.bytes, total.allocated.blocks);
+            assert_eq!(found, all, "bytes and blocks allocated in all after {requests} requests");
+        }
     }
 }
 
@@ -244,6 +298,10 @@ mod stage_2_two_snapshots {
 
         let expected = ["a", "b", "c"].map(|name| (name.to_owned(), 2));
         assert_eq!(found, expected, "all three grew by 2 bytes");
+
+        let found = grown(&diff(&snapshot(&[]), &snapshot(&[("b, a", 5, 5), ("a, c", 5, 5)])));
+        let expected = ["a, c", "b, a"].map(|name| (name.to_owned(), 5));
+        assert_eq!(found, expected, "stacks are compared from the innermost frame on");
     }
 
     #[test]
@@ -266,11 +324,32 @@ mod stage_2_two_snapshots {
         let of = |buffer, list| [(stack("buffer"), buffer), (stack("list"), list)];
         let both = |bytes, blocks| Usage { in_use: amount(bytes, blocks), allocated: amount(bytes, blocks) };
 
-        let changes = diff(&Snapshot::of(of(both(64, 1), both(60, 2))), &Snapshot::of(of(both(128, 1), both(61, 4))));
+        let changes = diff(&Snapshot::of(of(both(64, 1), both(60, 2))), &Snapshot::of(of(both(128, 1), both(60, 4))));
 
         let found: Vec<Delta> = changes.iter().map(|change| change.in_use).collect();
-        let expected = [Delta { bytes: 64, blocks: 0 }, Delta { bytes: 1, blocks: 2 }];
-        assert_eq!(found, expected, "the buffer grew by 64 bytes in no more blocks, the list by 1 byte in 2 more");
+        let expected = [Delta { bytes: 64, blocks: 0 }, Delta { bytes: 0, blocks: 2 }];
+        assert_eq!(found, expected, "the buffer grew by 64 bytes in no more blocks, the list by no byte in 2 more");
+    }
+
+    #[test]
+    fn what_is_held_and_what_was_ever_taken_change_apart() {
+        let of = |in_use, allocated| Snapshot::of([(stack("a"), Usage { in_use, allocated })]);
+
+        let changes = diff(&of(amount(10, 1), amount(100, 5)), &of(amount(30, 2), amount(900, 45)));
+
+        let (in_use, allocated) = (Delta { bytes: 20, blocks: 1 }, Delta { bytes: 800, blocks: 40 });
+        assert_eq!(changes, [Change { stack: stack("a"), in_use, allocated }], "20 bytes stayed of the 800 it took");
+    }
+
+    #[test]
+    fn a_heap_may_be_larger_than_four_gigabytes() {
+        let large =
+            Usage { in_use: amount(5_000_000_000, 5_000_000_000), allocated: amount(6_000_000_000, 6_000_000_000) };
+
+        let changes = diff(&snapshot(&[]), &Snapshot::of([(stack("a"), large)]));
+
+        let expected = Delta { bytes: 5_000_000_000, blocks: 5_000_000_000 };
+        assert_eq!(changes[0].in_use, expected, "five thousand million blocks of a byte");
     }
 
     /// Warm: the cache is full, the campaign is over.
@@ -373,6 +452,36 @@ mod stage_3_more_than_two {
     }
 
     #[test]
+    fn every_step_counts_not_the_first_the_middle_and_the_last() {
+        let paused = [100, 200, 200, 300, 400].map(|bytes| snapshot(&[("paused", bytes, bytes)]));
+        let wave = [10, 20, 15, 30, 40].map(|bytes| snapshot(&[("wave", bytes, 400)]));
+
+        assert_eq!(suspects(&paused), [], "100, 200, 200, 300, 400 bytes: it stood still in the second step");
+        assert_eq!(suspects(&wave), [], "10, 20, 15, 30, 40 bytes: it gave 5 back in the second step");
+    }
+
+    #[test]
+    fn a_place_that_began_after_the_first_snapshot_is_a_suspect_too() {
+        let steps = [snapshot(&[]), snapshot(&[("new", 10, 10)]), snapshot(&[("new", 20, 20)])];
+
+        assert_eq!(grown(&suspects(&steps)), [("new".to_owned(), 20)], "0, 10, 20 bytes");
+    }
+
+    #[test]
+    fn a_suspect_s_change_is_from_the_first_snapshot_to_the_last() {
+        let steps = [(10, 1, 100, 5), (30, 2, 300, 20), (60, 4, 900, 45)].map(|(bytes, blocks, all, count)| {
+            let of = Usage { in_use: amount(bytes, blocks), allocated: amount(all, count) };
+            Snapshot::of(["b", "a"].map(|name| (stack(name), of)))
+        });
+
+        let found = suspects(&steps);
+
+        let (in_use, allocated) = (Delta { bytes: 50, blocks: 3 }, Delta { bytes: 800, blocks: 40 });
+        let expected = ["a", "b"].map(|name| Change { stack: stack(name), in_use, allocated });
+        assert_eq!(found, expected, "both grew by the same, so they stand in the order of their stacks");
+    }
+
+    #[test]
     fn two_snapshots_accuse_nobody() {
         let steps = [snapshot(&[("a", 1, 1)]), snapshot(&[("a", 9, 9)])];
 
@@ -455,6 +564,26 @@ mod stage_4_who {
         assert_eq!(shares["walk"], Share { own: 2, total: 37 }, "30 + 5 + 2 bytes, however deep the recursion");
     }
 
+    /// A parser of expressions calls one of terms, and that one the first.
+    #[test]
+    fn functions_that_call_each_other_are_counted_once_for_each_stack() {
+        let after = snapshot(&[("alloc, term, sum, term, sum, main", 10, 10)]);
+
+        let shares = by_frame(&diff(&snapshot(&[]), &after));
+
+        for name in ["term", "sum"] {
+            assert_eq!(shares[name], Share { own: 0, total: 10 }, "{name} is on one stack, which took 10 bytes");
+        }
+    }
+
+    #[test]
+    fn who_only_was_busy_is_on_the_stacks_too() {
+        let shares = by_frame(&diff(&snapshot(&[("render, main", 0, 10)]), &snapshot(&[("render, main", 0, 90)])));
+
+        let expected = ["main", "render"].map(|name| (name.to_owned(), Share::default()));
+        assert_eq!(shares, expected.into(), "render took 80 bytes and gave them back");
+    }
+
     #[test]
     fn what_was_given_back_counts_against_what_was_taken() {
         let before = snapshot(&[("alloc, old, main", 90, 90)]);
@@ -463,6 +592,7 @@ mod stage_4_who {
         let shares = by_frame(&diff(&before, &after));
 
         assert_eq!(shares["main"], Share { own: 0, total: -40 }, "90 bytes were given back and 50 taken");
+        assert_eq!(shares["alloc"], Share { own: -40, total: -40 }, "the same, where they were taken and given back");
     }
 
     /// The innermost frame is always the allocator: it answers for everything, and explains nothing.
@@ -474,7 +604,7 @@ mod stage_4_who {
 
         let share = |part: &str| {
             let mut found = shares.iter().filter(|(frame, _)| frame.starts_with(part));
-            let (_, share) = found.next().expect("the frame is on a stack that changed");
+            let (_, share) = found.next().unwrap_or_else(|| panic!("no frame begins with {part}: {:?}", shares.keys()));
             assert!(found.next().is_none(), "{part} stands for one frame");
             *share
         };
@@ -510,6 +640,8 @@ mod stage_4_who {
             ["main;load 7", "main;serve;push 60"],
             "a line for each place that holds memory, its caller first"
         );
+        let folded = snapshot(&[("b, main", 5, 5), ("a, main", 60, 60), ("main, a", 7, 7)]).folded();
+        assert_eq!(folded, ["a;main 7", "main;a 60", "main;b 5"], "the lines are sorted as texts, not by their bytes");
     }
 
     /// In `Box<[u8; 96]>` is a semicolon.
@@ -518,6 +650,9 @@ mod stage_4_who {
         let folded = snapshot(&[("new<[u8; 96]>, main", 96, 96)]).folded();
 
         assert_eq!(folded, ["main;new<[u8: 96]> 96"], "two frames, one separator");
+        let folded = snapshot(&[("pair<[u8; 4],[u8; 5]>", 9, 9)]).folded();
+        assert_eq!(folded.len(), 1, "one place holds 9 bytes");
+        assert!(!folded[0].contains(';'), "{:?}: one frame, and no separator", folded[0]);
     }
 
     /// The categories call themselves, from a loop that the compiler unrolled: 22 points of the profile are 7 places.
@@ -605,6 +740,8 @@ mod stage_5_a_collector_s_word {
 
         assert_eq!(found.at, Duration::from_millis(86_400_250), "a day and a quarter of a second");
         assert_eq!(found.stopped, Duration::from_micros(13_500), "12 ms and 1.5 ms");
+        let found = parsed(&LINE.replace("0.023+1.0+0.008", "0.70+1.0+0.10"));
+        assert_eq!(found.stopped, Duration::from_micros(800), "0.70 ms and 0.10 ms, to the microsecond");
     }
 
     #[test]
@@ -619,7 +756,22 @@ mod stage_5_a_collector_s_word {
             &LINE.replace("0.023+1.0+0.008 ms clock", "0.059+0.17+0.005+0.24+0.12 ms clock"),
             &LINE.replace(" 8 P", " 8 Q"),
             &LINE.replace("@0.024s", "@-1s"),
+            &LINE.replace("@0.024s", "@infs"),
+            &LINE.replace("@0.024s", "@1e300s"),
+            &LINE.replace("@0.024s", "@99999999999999999999999s"),
+            &LINE.replace("1%", "some%"),
             &LINE.replace("0.023+", "much+"),
+            &LINE.replace("0.023+", "-0.023+"),
+            &LINE.replace("+1.0+0.008", "+long+0.008"),
+            &LINE.replace("0.043/1.0/0.35", "0.043/1.0"),
+            &LINE.replace("0.18+", "banana+"),
+            &LINE.replace("13->15->11", "13->15->11->9"),
+            &LINE.replace("13->", "+13->"),
+            &LINE.replace("goal, ", "goal, hello, "),
+            &LINE.replace(" 8 P", " +8 P"),
+            &format!("{LINE} or so"),
+            &format!("{LINE} (forgot)"),
+            &format!("log: {LINE}"),
             &LINE[..LINE.len() - 12],
         ];
         for line in others {

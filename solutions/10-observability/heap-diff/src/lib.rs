@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 use std::time::Duration;
 
-/// The calls that led to an allocation, innermost first: the allocator before its caller, `main` last.
+/// The calls that led to an allocation, innermost first: the allocator before its caller, `main` last. There is at least one.
 ///
 /// A frame is a function with its place in the source: `serve (shop.rs:77:15)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +32,7 @@ pub struct Usage {
 /// Why a text is no heap profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It is not JSON, or a part that must be there is missing or of another type.
+    /// It is not JSON, it is of another version, or a part that must be there is missing or of another type.
     NotAProfile,
     /// It records no lifetimes of blocks (`bklt` is false), so nobody knows what was in use.
     NoLifetimes {
@@ -53,10 +54,11 @@ pub struct Snapshot {
     usages: BTreeMap<Stack, Usage>,
 }
 
-// ANCHOR: profile
 /// What of `dhat`'s format is needed here; the names are its own.
 #[derive(Deserialize)]
 struct Profile {
+    #[serde(rename = "dhatFileVersion")]
+    version: u32,
     mode: String,
     bklt: bool,
     pps: Vec<Point>,
@@ -68,25 +70,26 @@ struct Profile {
 struct Point {
     tb: u64,
     tbk: u64,
-    #[serde(default)]
-    eb: u64,
-    #[serde(default)]
-    ebk: u64,
+    eb: Option<u64>,
+    ebk: Option<u64>,
     fs: Vec<usize>,
 }
-// ANCHOR_END: profile
 
 impl Snapshot {
-    /// Reads a profile as the `dhat` crate writes it at a program's end, in version 2 of its format.
+    /// Reads a profile as the `dhat` crate writes it at a program's end, in version 2 of its format (`dhatFileVersion`).
     ///
+    /// `bklt` says whether lifetimes are recorded; if not, the entries lack `eb` and `ebk`.
     /// Of each entry of `pps` it needs `tb` and `tbk`, the bytes and blocks allocated in all; `eb` and `ebk`, those in use at the end; and `fs`, the
     /// stack, innermost first, as numbers of the frames in `ftbl`. A frame there is `ADDRESS: FUNCTION (FILE:LINE:COLUMN)`. The address, up to the first
-    /// `": "`, does not belong to the frame: each run has its own.
+    /// `": "`, does not belong to the frame: each run has its own. A frame without one, such as `[root]`, stays as it is.
     ///
     /// # Errors
     /// [`Unreadable`] if it is not such a profile.
     pub fn read(json: &str) -> Result<Self, Unreadable> {
         let profile: Profile = serde_json::from_str(json).map_err(|_| Unreadable::NotAProfile)?;
+        if profile.version != 2 {
+            return Err(Unreadable::NotAProfile);
+        }
         if !profile.bklt {
             return Err(Unreadable::NoLifetimes { mode: profile.mode });
         }
@@ -98,7 +101,8 @@ impl Snapshot {
         let mut usages = Vec::new();
         for point in &profile.pps {
             let stack = Stack(point.fs.iter().map(name).collect::<Result<_, _>>()?);
-            let in_use = Amount { bytes: point.eb, blocks: point.ebk };
+            let (Some(bytes), Some(blocks)) = (point.eb, point.ebk) else { return Err(Unreadable::NotAProfile) };
+            let in_use = Amount { bytes, blocks };
             usages.push((stack, Usage { in_use, allocated: Amount { bytes: point.tb, blocks: point.tbk } }));
         }
         Ok(Self::of(usages))
@@ -127,7 +131,7 @@ impl Snapshot {
     }
 
     /// The memory in use as *folded stacks*, the lines that flame graphs are drawn from: for each stack that holds any its frames, outermost first, with `;`
-    /// between them, a space, and the bytes. A `;` within a frame becomes a `:`. The lines are sorted.
+    /// between them, a space, and the bytes. A `;` within a frame becomes a `:`. The lines are sorted as texts.
     #[must_use]
     pub fn folded(&self) -> Vec<String> {
         let holds = self.usages.iter().filter(|(_, usage)| usage.in_use.bytes > 0);
@@ -200,7 +204,7 @@ pub struct Share {
     pub total: i64,
 }
 
-/// Who is on the stacks of these changes, frame by frame.
+/// Who is on the stacks of these changes, frame by frame, also of those that hold no more than before.
 #[must_use]
 pub fn by_frame(changes: &[Change]) -> BTreeMap<String, Share> {
     let mut shares: BTreeMap<String, Share> = BTreeMap::new();
@@ -245,30 +249,40 @@ impl Collection {
     /// gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#-># MB, # MB goal, # P
     /// ```
     ///
-    /// Between the goal and the processors later versions report more sizes, such as `# MB stacks`, each with a comma behind it; they are passed over.
-    /// At the end may stand ` (forced)`. Nothing, if it is another line: a program prints other things too.
+    /// A `#` is decimal digits, in times perhaps with a point and more digits; what is too large is no collection. Between the goal and the
+    /// processors later versions report more sizes, such as `# MB stacks`, each with a comma behind it; they are passed over. At the end may stand
+    /// ` (forced)`. Nothing, if it is another line: a program prints other things too.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let (number, rest) = line.strip_prefix("gc ")?.split_once(" @")?;
         let (at, rest) = rest.split_once("s ")?;
-        let (_, rest) = rest.split_once("%: ")?;
+        let (percent, rest) = rest.split_once("%: ")?;
         let (clock, rest) = rest.split_once(" ms clock, ")?;
-        let (_, rest) = rest.split_once(" ms cpu, ")?;
+        let (cpu, rest) = rest.split_once(" ms cpu, ")?;
         let (heap, rest) = rest.split_once(" MB, ")?;
         let (goal, rest) = rest.split_once(" MB goal, ")?;
         let (rest, forced) = rest.strip_suffix(" (forced)").map_or((rest, false), |rest| (rest, true));
-        let processors = rest.rsplit(", ").next()?.strip_suffix(" P")?;
-        let [sweep, _, mark] = three(clock, "+")?;
-        let [start, end, live] = three(heap, "->")?;
+        let (more, processors) = rest.rsplit_once(", ").map_or((None, rest), |(more, last)| (Some(more), last));
+        let [sweep, run, mark] = parts(clock, "+")?;
+        let [start, end, live] = parts(heap, "->")?;
+        let [before, marking, after] = parts(cpu, "+")?;
+        let [assist, background, idle] = parts(marking, "/")?;
+        let is_size = |size: &str| size.split_once(" MB ").is_some_and(|(number, _)| whole::<u64>(number).is_some());
+        if !more.is_none_or(|more| more.split(", ").all(is_size)) {
+            return None;
+        }
+        for passed_over in [percent, run, before, assist, background, idle, after] {
+            micros(passed_over, 1e3)?;
+        }
         Some(Self {
-            number: number.parse().ok()?,
+            number: whole(number)?,
             at: micros(at, 1e6)?,
             stopped: micros(sweep, 1e3)? + micros(mark, 1e3)?,
-            start: start.parse().ok()?,
-            end: end.parse().ok()?,
-            live: live.parse().ok()?,
-            goal: goal.parse().ok()?,
-            processors: processors.parse().ok()?,
+            start: whole(start)?,
+            end: whole(end)?,
+            live: whole(live)?,
+            goal: whole(goal)?,
+            processors: whole(processors.strip_suffix(" P")?)?,
             forced,
         })
     }
@@ -296,12 +310,22 @@ fn change(stack: &Stack, before: Usage, after: Usage) -> Change {
 }
 
 /// The three parts of `text`.
-fn three<'a>(text: &'a str, between: &str) -> Option<[&'a str; 3]> {
+fn parts<'a>(text: &'a str, between: &str) -> Option<[&'a str; 3]> {
     text.split(between).collect::<Vec<_>>().try_into().ok()
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Digits, if they are not too many.
+fn whole<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| is_digits(text))
 }
 
 /// A time in a unit of so many microseconds.
 fn micros(text: &str, unit: f64) -> Option<Duration> {
-    let micros = text.parse::<f64>().ok()? * unit;
-    (0.0..1e15).contains(&micros).then(|| Duration::from_micros(micros.round() as u64))
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let micros = text.parse::<f64>().ok().filter(|_| is_digits(seconds) && is_digits(fraction))? * unit;
+    (micros < 1e15).then(|| Duration::from_micros(micros.round() as u64))
 }
