@@ -30,9 +30,9 @@ pub struct Config {
     pub max: usize,
     /// How long a caller waits for its turn.
     pub wait: Duration,
-    /// How long after it was opened a connection may be handed out or kept.
+    /// From this age on a connection is neither handed out nor kept. It counts from when `connect` returned; a check takes time too.
     pub lifetime: Duration,
-    /// How long a connection may be idle.
+    /// After this long without use a connection is closed.
     pub idle: Duration,
 }
 
@@ -63,16 +63,17 @@ impl<M: Manage> Pool<M> {
     /// A pool with no connection yet.
     #[must_use]
     pub fn new(manager: M, config: Config) -> Self {
-        let pool = Self { manager, config };
-        todo!("a pool with {:?}", pool.config)
+        drop(manager);
+        todo!("a pool with {config:?}")
     }
 
-    /// A connection: of the idle ones the one that came back last, if it is neither too old nor dead; a new one if there is none.
+    /// A connection: of the idle ones the one that came back last, if it is neither too old nor dead, asking one after the other; a new one if
+    /// there is none.
     ///
     /// Callers have their turn in the order in which they came. A caller gives up by dropping the future, at any time, and leaves nothing behind: its
     /// turn goes to the next, and what was being opened or checked for it is closed. While one connection is opened or checked, others can be handed out.
     ///
-    /// Idle connections that are too old, or idle for too long, are closed by each call, and whenever a connection comes back.
+    /// Idle connections that are too old, or idle for too long, are closed by each `get` when it has its turn, and whenever a connection comes back.
     ///
     /// # Errors
     /// [`Failed`].
@@ -142,7 +143,7 @@ impl Manage for Sqlite {
         true
     }
 
-    /// Sees to it that nothing of what the last user left in the session reaches anybody else: no open transaction, and no temporary table.
+    /// Sees to it that no open transaction and nothing temporary (tables, views, triggers) of the last user reaches anybody else.
     fn recycle(&self, connection: &mut Connection) -> bool {
         todo!("what may the last user of {connection:?} have left behind?")
     }
@@ -181,7 +182,7 @@ impl Load {
         todo!("how long does {self:?} wait for one of {size}?")
     }
 
-    /// The smallest pool in which the mean wait is at most `wait`.
+    /// The smallest pool, of one at least, in which the mean wait is at most `wait`.
     #[must_use]
     pub fn size_for(&self, wait: Duration) -> usize {
         todo!("how many does {self:?} need to wait for {wait:?} on average?")

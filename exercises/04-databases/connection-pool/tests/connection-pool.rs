@@ -22,7 +22,7 @@ const fn millis(millis: u64) -> Duration {
 }
 
 /// A database that counts, and how it behaves at the moment.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     opened: u64,
     open: usize,
@@ -35,6 +35,10 @@ struct State {
     dead: BTreeSet<u64>,
     /// What comes back cannot be cleaned up.
     stained: bool,
+    /// Whoever tries to clean it up panics.
+    explodes: bool,
+    /// What happens once while a connection is being cleaned up.
+    meanwhile: Option<Box<dyn FnMut() + Send>>,
 }
 
 #[derive(Clone, Default)]
@@ -94,7 +98,12 @@ impl Manage for Db {
     }
 
     fn recycle(&self, _: &mut Session) -> bool {
-        self.with(|state| !state.stained)
+        if let Some(mut meanwhile) = self.with(|state| state.meanwhile.take()) {
+            meanwhile();
+        }
+        let (explodes, stained) = self.with(|state| (state.explodes, state.stained));
+        assert!(!explodes, "this test lets the cleaning panic");
+        !stained
     }
 }
 
@@ -265,6 +274,51 @@ mod stage_1_never_too_many {
         assert_eq!(began.elapsed(), millis(250), "this long may a caller wait");
         drop(held);
         get(&pool).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_check_holds_up_nobody_else() {
+        let (pool, db) = pool(config(2));
+        drop(all(&pool, 2).await);
+        let began = Instant::now();
+        db.with(|state| state.check_takes = seconds(10));
+        let slow = call(&pool);
+        settle().await;
+        db.with(|state| state.check_takes = Duration::ZERO);
+        get(&pool).await;
+        assert_eq!(began.elapsed(), Duration::ZERO, "another caller's check takes 10 s");
+        soon(slow).await.expect("no panic").expect("its connection after 10 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_queue_counts_as_waiting() {
+        let (pool, db) = pool(Config { wait: millis(250), ..config(1) });
+        let held = get(&pool).await;
+        let next = call(&pool);
+        settle().await;
+        sleep(millis(200)).await;
+        db.with(|state| (state.check_takes, state.connect_takes, state.dead) = (seconds(5), seconds(5), [1].into()));
+        drop(held);
+        let got = soon(next).await.expect("no panic").map(|session| session.number);
+        assert_eq!(
+            got,
+            Ok(2),
+            "its turn came after 200 ms of 250; check and opening take 5 s each, and are no waiting"
+        );
+    }
+
+    /// While a connection is being cleaned up, the next caller asks once more.
+    #[tokio::test(start_paused = true)]
+    async fn the_next_one_waits_until_the_connection_is_back() {
+        let (pool, db) = pool(config(1));
+        let held = get(&pool).await;
+        let inside = Arc::clone(&pool);
+        let mut waiting = Box::pin(async move { inside.get().await });
+        assert!(poll(waiting.as_mut()).is_pending(), "the only connection is in use");
+        db.with(|state| state.meanwhile = Some(Box::new(move || _ = poll(waiting.as_mut()))));
+        drop(held);
+        let most = db.with(|state| state.most_open);
+        assert_eq!(most, 1, "another one was opened while the only one allowed was being cleaned up");
     }
 }
 
@@ -493,6 +547,80 @@ mod stage_2_nothing_leaks {
             });
         });
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn none_grows_too_old_while_it_is_checked() {
+        let (pool, db) = pool(Config { lifetime: seconds(100), ..config(1) });
+        drop(get(&pool).await);
+        sleep(seconds(95)).await;
+        db.with(|state| state.check_takes = seconds(10));
+        let got = get(&pool).await.number;
+        assert_eq!(got, 2, "when its check was over, the first was 105 s old, and may live for 100 s");
+        assert_eq!(db.with(|state| state.most_open), 1, "the first is closed before the second is opened");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_comes_back_closes_those_that_are_not_needed() {
+        let (pool, db) = pool(Config { idle: seconds(30), ..config(2) });
+        let mut out = all(&pool, 2).await;
+        let long = out.pop();
+        drop(out);
+        sleep(seconds(30)).await;
+        drop(long);
+        let now = (db.with(|state| state.open), pool.idle());
+        assert_eq!(now, (1, 1), "one came back, and the other has been idle for 30 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_closes_those_that_are_not_needed() {
+        let (pool, db) = pool(Config { idle: seconds(30), ..config(3) });
+        drop(all(&pool, 3).await);
+        sleep(seconds(29)).await;
+        drop(get(&pool).await);
+        sleep(seconds(1)).await;
+        let _held = get(&pool).await;
+        let now = (db.with(|state| state.open), pool.idle());
+        assert_eq!(now, (1, 0), "one is in use; two have been idle for 30 s, and somebody has called");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_one_at_the_bottom_is_closed() {
+        let (pool, db) = pool(Config { lifetime: seconds(100), ..config(2) });
+        let first = get(&pool).await;
+        sleep(seconds(50)).await;
+        let second = get(&pool).await;
+        drop(first);
+        drop(second);
+        sleep(seconds(50)).await;
+        assert_eq!(get(&pool).await.number, 2, "it is 50 s old, and came back last");
+        assert_eq!(db.with(|state| state.open), 1, "the first is 100 s old, and nobody would ever come to it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_a_dead_one_keeps_its_turn() {
+        let (pool, db) = pool(config(1));
+        drop(get(&pool).await);
+        db.with(|state| (state.check_takes, state.connect_takes, state.dead) = (seconds(1), seconds(1), [1].into()));
+        let first = call(&pool);
+        settle().await;
+        let second = call(&pool);
+        let first = soon(first).await.expect("no panic").expect("a connection");
+        assert!(!second.is_finished(), "the second came later, and has got the only connection");
+        drop(first);
+        soon(second).await.expect("no panic").expect("a connection");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cleaning_that_panics_leaves_room() {
+        let (pool, db) = pool(config(1));
+        let inside = Arc::clone(&pool);
+        db.with(|state| state.explodes = true);
+        let task = tokio::spawn(async move { drop(inside.get().await) });
+        assert!(soon(task).await.is_err(), "the test lets it panic");
+        db.with(|state| state.explodes = false);
+        let out = all(&pool, 1).await;
+        assert_eq!((db.with(|state| state.open), out.len()), (1, 1), "what could not be cleaned was closed");
+    }
 }
 
 mod stage_3_on_sqlite {
@@ -607,6 +735,17 @@ mod stage_3_on_sqlite {
         std::fs::create_dir(dir.path().join("nowhere")).expect("a folder");
         assert!(soon(pool.get()).await.is_ok(), "now there is");
     }
+
+    /// Names of temporary things come before those of the database.
+    #[tokio::test(start_paused = true)]
+    async fn a_temporary_view_does_not_reach_the_next_user() {
+        let (_dir, pool) = counter(1).await;
+        let db = soon(pool.get()).await.expect("a connection");
+        db.execute_batch("CREATE TEMPORARY VIEW counter AS SELECT 99 AS n").expect("a view");
+        drop(db);
+        let next = soon(pool.get()).await.expect("a connection");
+        assert_eq!(count(&next), 0, "the next user reads somebody's view and not the table");
+    }
 }
 
 mod stage_4_how_many {
@@ -715,5 +854,19 @@ mod stage_4_how_many {
     fn who_never_comes_needs_one_and_never_waits() {
         let nobody = load(0.0, millis(20));
         assert_eq!((nobody.size_for(Duration::ZERO), nobody.mean_wait(1)), (1, Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_page_and_large_ones_are_found_too() {
+        for (per_second, size) in [(200.0, 7), (400.0, 12), (2_000.0, 46)] {
+            let found = load(per_second, millis(20)).size_for(millis(1));
+            assert_eq!(found, size, "{per_second} a second, 20 ms each, a mean wait of 1 ms");
+        }
+        let many = load(50_000.0, millis(20));
+        let size = many.size_for(millis(1));
+        assert!(
+            size > 1_000 && many.mean_wait(size) <= Some(millis(1)),
+            "1,000 are busy on average: {size} are not enough"
+        );
     }
 }

@@ -33,9 +33,9 @@ pub struct Config {
     pub max: usize,
     /// How long a caller waits for its turn.
     pub wait: Duration,
-    /// How long after it was opened a connection may be handed out or kept.
+    /// From this age on a connection is neither handed out nor kept. It counts from when `connect` returned; a check takes time too.
     pub lifetime: Duration,
-    /// How long a connection may be idle.
+    /// After this long without use a connection is closed.
     pub idle: Duration,
 }
 
@@ -87,12 +87,13 @@ impl<M: Manage> Pool<M> {
     }
 
     // ANCHOR: get
-    /// A connection: of the idle ones the one that came back last, if it is neither too old nor dead; a new one if there is none.
+    /// A connection: of the idle ones the one that came back last, if it is neither too old nor dead, asking one after the other; a new one if
+    /// there is none.
     ///
     /// Callers have their turn in the order in which they came. A caller gives up by dropping the future, at any time, and leaves nothing behind: its
     /// turn goes to the next, and what was being opened or checked for it is closed. While one connection is opened or checked, others can be handed out.
     ///
-    /// Idle connections that are too old, or idle for too long, are closed by each call, and whenever a connection comes back.
+    /// Idle connections that are too old, or idle for too long, are closed by each `get` when it has its turn, and whenever a connection comes back.
     ///
     /// # Errors
     /// [`Failed`].
@@ -101,7 +102,7 @@ impl<M: Manage> Pool<M> {
         let turn = timeout(shared.config.wait, Arc::clone(&shared.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| Failed::TimedOut)?.expect("the semaphore is never closed");
         while let Some(Idle { mut connection, opened, .. }) = shared.take_idle() {
-            if shared.manager.check(&mut connection).await {
+            if shared.manager.check(&mut connection).await && opened.elapsed() < shared.config.lifetime {
                 return Ok(Pooled { shared: Arc::clone(shared), connection: Some(connection), opened, _turn: turn });
             }
         }
@@ -199,7 +200,7 @@ impl Manage for Sqlite {
     }
 
     // ANCHOR: recycle
-    /// Sees to it that nothing of what the last user left in the session reaches anybody else: no open transaction, and no temporary table.
+    /// Sees to it that no open transaction and nothing temporary (tables, views, triggers) of the last user reaches anybody else.
     fn recycle(&self, connection: &mut Connection) -> bool {
         if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
             return false;
@@ -254,7 +255,7 @@ impl Load {
     }
     // ANCHOR_END: waits
 
-    /// The smallest pool in which the mean wait is at most `wait`.
+    /// The smallest pool, of one at least, in which the mean wait is at most `wait`.
     #[must_use]
     pub fn size_for(&self, wait: Duration) -> usize {
         let enough = |size: &usize| self.mean_wait(*size).is_some_and(|mean| mean <= wait);
