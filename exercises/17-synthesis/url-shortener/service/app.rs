@@ -9,11 +9,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FormRejection};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, FromRequestParts as _, Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use kit::{Millis, Time};
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +27,7 @@ use url_shortener::parts::idempotency_key::Caller;
 use url_shortener::parts::idempotency_key::web::{HEADER, Idempotency, idempotent};
 use url_shortener::parts::shard_router::{Shard as ShardId, Slots};
 use url_shortener::parts::token_bucket::{Denied, Limit, Limiter, Refused};
+use url_shortener::parts::trace_context::Span;
 use url_shortener::store::{Front, Seek};
 
 use crate::database::{Database, Failed};
@@ -39,10 +41,12 @@ use crate::trace::Tracer;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A body may have so many bytes.
 const BODY: usize = 16 << 10;
-/// Clicks are written down so often.
-const FLUSH: Duration = Duration::from_millis(50);
-/// So many at a time at most: clicks of one link in one hour are one row, however many.
-const CLICKS: usize = 20_000;
+/// Clicks are written down so often. Those of one link in one hour are one row, however many: who waits longer writes less.
+const FLUSH: Duration = Duration::from_millis(500);
+/// So many at a time at most.
+const CLICKS: usize = 50_000;
+/// The cache is kept in so many parts, by code, so that visitors of different links seldom wait for each other.
+const PARTS: usize = 8;
 /// Who waits for somebody else's question looks again so often, and so many times.
 const AGAIN: Duration = Duration::from_millis(2);
 const LOOKS: u32 = 250;
@@ -54,7 +58,7 @@ pub struct App {
     base: String,
     ourselves: String,
     database: Database,
-    front: Mutex<Front>,
+    fronts: [Mutex<Front>; PARTS],
     outbox: Mutex<Outbox>,
     limiter: Mutex<Limiter<IpAddr>>,
     idempotency: Idempotency,
@@ -72,6 +76,7 @@ impl App {
         let ourselves = host_of(&base).ok_or_else(|| format!("--base {base}: it begins with http:// or https://"))?;
         let limit = Limit::new(options.burst, options.creates_per_second, Duration::from_secs(1));
         let limit = limit.ok_or("--burst and --creates-per-second are at least 1")?;
+        let kept = options.cached_links.div_ceil(PARTS);
         let lifetimes = Lifetimes { value: Millis(3_600_000), absence: Millis(0), jitter: 10, lease: Millis(400) };
         let source = Source { instance: 0, life: database.life };
         let began =
@@ -80,7 +85,7 @@ impl App {
         Ok(Self {
             base,
             ourselves,
-            front: Mutex::new(Front::new(Slots::new(1, &[ShardId(0)]), lifetimes, options.cached_links)),
+            fronts: std::array::from_fn(|_| Mutex::new(Front::new(Slots::new(1, &[ShardId(0)]), lifetimes, kept))),
             outbox: Mutex::new(Outbox::new(source, 1_000_000)),
             limiter: Mutex::new(Limiter::new(limit, 100_000)),
             idempotency: Idempotency::new(REPLAYED, move || clock.elapsed()),
@@ -105,9 +110,14 @@ impl App {
             loop {
                 let batch = lock(&self.outbox).batch(CLICKS);
                 let Some(batch) = batch else { break };
+                let full = batch.clicks.len() == CLICKS;
                 // What is not written down waits, and is sent again.
                 let Ok(through) = self.database.clicks(batch).await else { break };
                 lock(&self.outbox).counted(through);
+                // Some more have come meanwhile, and always will have: they are for the next time.
+                if !full {
+                    break;
+                }
             }
             if stopping {
                 return;
@@ -132,39 +142,43 @@ impl App {
         Time(self.began.1 + self.began.0.elapsed().as_millis() as u64)
     }
 
+    fn front(&self, code: Code) -> MutexGuard<'_, Front> {
+        lock(&self.fronts[code.number() as usize % PARTS])
+    }
+
     /// The link with this code: from the cache, or not at all if the filter knows better, or from the file.
     async fn find(self: &Arc<Self>, code: Code) -> Result<Option<Link>, Failed> {
+        let app = Arc::clone(self);
         if !self.options.cache {
-            let app = Arc::clone(self);
-            return tokio::task::spawn_blocking(move || app.database.read(code)).await.unwrap_or(Err(Failed::Broken));
+            return from_file(move || app.database.read(code)).await;
         }
+        let count = self.metrics.here();
         for _ in 0..LOOKS {
             let now = self.now();
-            let seek = lock(&self.front).seek(code, now);
+            let seek = self.front(code).seek(code, now);
             match seek {
                 Seek::Known(link) => {
-                    self.metrics.cache_hits.fetch_add(1, Ordering::Relaxed);
+                    count.cache_hits.fetch_add(1, Ordering::Relaxed);
                     return Ok(Some(link));
                 }
                 Seek::Ask(_, lease) => {
-                    self.metrics.cache_misses.fetch_add(1, Ordering::Relaxed);
+                    count.cache_misses.fetch_add(1, Ordering::Relaxed);
                     if self.database.rules_out(code) {
-                        self.metrics.ruled_out.fetch_add(1, Ordering::Relaxed);
-                        lock(&self.front).loaded(code, lease, None, now, 0);
+                        count.ruled_out.fetch_add(1, Ordering::Relaxed);
+                        self.front(code).loaded(code, lease, None, now, 0);
                         return Ok(None);
                     }
                     // A task of its own: others wait for it, and the visitor who began it may go away.
-                    let app = Arc::clone(self);
-                    let load = tokio::task::spawn_blocking(move || {
+                    let load = move || {
                         let row = app.database.read(code);
                         let draw = app.tracer.random();
                         match &row {
-                            Ok(row) => lock(&app.front).loaded(code, lease, row.as_ref(), now, draw),
-                            Err(_) => lock(&app.front).forget(code),
+                            Ok(row) => app.front(code).loaded(code, lease, row.as_ref(), now, draw),
+                            Err(_) => app.front(code).forget(code),
                         }
                         row
-                    });
-                    return load.await.unwrap_or(Err(Failed::Broken));
+                    };
+                    return from_file(load).await;
                 }
                 Seek::Wait => tokio::time::sleep(AGAIN).await,
             }
@@ -185,6 +199,14 @@ impl App {
 
     fn short(&self, code: Code) -> String {
         format!("{}/{code}", self.base)
+    }
+}
+
+/// Asks the file, on a thread that may wait for the disk; nobody else waits longer than is bearable.
+async fn from_file<T: Send + 'static>(read: impl FnOnce() -> Result<T, Failed> + Send + 'static) -> Result<T, Failed> {
+    match tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(read)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) | Err(_) => Err(Failed::Broken),
     }
 }
 
@@ -232,33 +254,69 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(from_fn_with_state(app.idempotency.clone(), once))
         .layer(from_fn_with_state(Arc::clone(app), limited));
     let home = get(|| async { page::form("", None) }).post(create_by_form);
+    // Most of what is asked is a visit. A layer around it would cost as much as its answer: it observes itself.
+    let code = MethodRouter::new().layer(from_fn_with_state(Arc::clone(app), observe)).get(visit);
     Router::new()
         .route("/", home.layer(DefaultBodyLimit::max(BODY)).layer(from_fn_with_state(Arc::clone(app), limited)))
         .route("/api/links", api)
         .route("/api/links/{code}", get(look).delete(remove))
         .route("/metrics", get(metrics))
         .route("/health", get(|| async { "ok\n" }))
-        .route("/{code}", get(visit))
         .fallback(|| async { Problem::not_found() })
         .layer(from_fn_with_state(Arc::clone(app), observe))
+        .route("/{code}", code)
         .with_state(Arc::clone(app))
 }
 
-/// Around everything: who asks, in which trace, how long it took, and one line about it.
+/// What is known of a request before anything is done for it: since when, in which trace, for whom.
+struct Asked {
+    began: Instant,
+    span: Span,
+    client: IpAddr,
+}
+
+impl App {
+    fn asked(&self, headers: &HeaderMap, extensions: &Extensions) -> Asked {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        Asked { began: Instant::now(), span: self.tracer.span(headers), client: who(self, peer, headers) }
+    }
+
+    /// Counts a response, and says one line about it if it failed or its trace is kept; whoever asked is then told the trace.
+    fn answered(&self, asked: &Asked, route: Route, method: &Method, path: &str, mut response: Response) -> Response {
+        let (took, status, span) = (asked.began.elapsed(), response.status().as_u16(), &asked.span);
+        self.metrics.here().answered(route, status, took);
+        if status >= 500 || span.sampled {
+            let line = json!({
+                "level": if status >= 500 { "error" } else { "info" },
+                "at": self.now().0,
+                "trace": format!("{:032x}", span.trace.0),
+                "span": format!("{:016x}", span.id.0),
+                "client": asked.client.to_string(),
+                "method": method.as_str(),
+                "path": path,
+                "status": status,
+                "micros": took.as_micros() as u64,
+            });
+            let _ = self.log.try_send(line.to_string());
+            if let Ok(context) = HeaderValue::from_str(&span.outgoing().to_string()) {
+                response.headers_mut().insert("traceparent", context);
+            }
+        }
+        response
+    }
+}
+
+/// Around everything but visits.
 async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let span = app.tracer.span(request.headers());
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let client = who(&app, peer, request.headers());
+    let asked = app.asked(request.headers(), request.extensions());
     let route = match (request.method(), request.uri().path()) {
         (&Method::POST, "/" | "/api/links") => Route::Create,
-        (&Method::GET | &Method::HEAD, path) if path.len() == 8 => Route::Redirect,
         _ => Route::Other,
     };
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    request.extensions_mut().insert(Client(client));
+    request.extensions_mut().insert(Client(asked.client));
     if route == Route::Create {
-        request.extensions_mut().insert(Caller(client.to_string()));
+        request.extensions_mut().insert(Caller(asked.client.to_string()));
     }
     let response = match tokio::time::timeout(PATIENCE, next.run(request)).await {
         Ok(response) => of_bare(response),
@@ -272,28 +330,7 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
             problem.into_response()
         }
     };
-    let took = began.elapsed();
-    let status = response.status().as_u16();
-    app.metrics.answered(route, status, took);
-    if status >= 500 || span.sampled {
-        let line = json!({
-            "level": if status >= 500 { "error" } else { "info" },
-            "at": app.now().0,
-            "trace": format!("{:032x}", span.trace.0),
-            "span": format!("{:016x}", span.id.0),
-            "client": client.to_string(),
-            "method": method.as_str(),
-            "path": uri.path(),
-            "status": status,
-            "micros": took.as_micros() as u64,
-        });
-        let _ = app.log.try_send(line.to_string());
-    }
-    let mut response = response;
-    if let Ok(context) = HeaderValue::from_str(&span.outgoing().to_string()) {
-        response.headers_mut().insert("traceparent", context);
-    }
-    response
+    app.answered(&asked, route, &method, uri.path(), response)
 }
 
 /// What limits count by.
@@ -328,22 +365,33 @@ async fn limited(State(app): State<Arc<App>>, request: Request, next: Next) -> R
         Err(Denied::Limited(Refused::Wait { retry_after }) | Denied::Crowded { retry_after }) => retry_after,
         Err(Denied::Limited(Refused::TooMuch { .. })) => Duration::from_secs(60),
     };
-    app.metrics.limited.fetch_add(1, Ordering::Relaxed);
+    app.metrics.here().limited.fetch_add(1, Ordering::Relaxed);
     let detail = "Each client may make a few links a second.";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many links at once", detail);
     problem.retry_after(wait.as_secs() + 1).into_response()
 }
 
-async fn visit(State(app): State<Arc<App>>, Path(text): Path<String>, request: Request) -> Response {
-    let (request, _) = request.into_parts();
+/// Follows a link.
+async fn visit(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (mut request, _) = request.into_parts();
+    let asked = app.asked(&request.headers, &request.extensions);
+    let response = match Path::<String>::from_request_parts(&mut request, &()).await {
+        Ok(Path(text)) => follow(&app, &text, &request).await,
+        Err(rejection) => of_bare(rejection.into_response()),
+    };
+    let route = if request.uri.path().len() == 8 { Route::Redirect } else { Route::Other };
+    app.answered(&asked, route, &request.method, request.uri.path(), response)
+}
+
+async fn follow(app: &Arc<App>, text: &str, request: &Parts) -> Response {
     let for_people = |problem: Problem| {
         let accepts = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if accepts.contains("text/html") { page::refused(&problem) } else { problem.into_response() }
     };
     if let Some(text) = text.strip_suffix('+') {
-        return clicks(&app, text).await.unwrap_or_else(for_people);
+        return clicks(app, text).await.unwrap_or_else(for_people);
     }
-    let Some(code) = Code::parse(&text) else { return for_people(Problem::not_found()) };
+    let Some(code) = Code::parse(text) else { return for_people(Problem::not_found()) };
     let link = match app.find(code).await {
         Ok(link) => link,
         Err(failed) => return for_people(of_database(failed)),
@@ -384,8 +432,7 @@ async fn known(app: &Arc<App>, text: &str) -> Result<(Code, Link, Vec<(u64, u64)
     let code = Code::parse(text).ok_or_else(Problem::not_found)?;
     let reader = Arc::clone(app);
     let read = move || Ok((reader.database.read(code)?, reader.database.clicks_of(code)?));
-    let (link, windows) =
-        tokio::task::spawn_blocking(read).await.unwrap_or(Err(Failed::Broken)).map_err(of_database)?;
+    let (link, windows) = from_file(read).await.map_err(of_database)?;
     Ok((code, link.ok_or_else(Problem::not_found)?, windows))
 }
 
@@ -460,7 +507,7 @@ async fn remove(
     }
     let code = Code::parse(&text).ok_or_else(Problem::not_found)?;
     let link = app.database.remove(code).await.map_err(of_database)?;
-    lock(&app.front).forget(code);
+    app.front(code).forget(code);
     link.map(|_| StatusCode::NO_CONTENT.into_response()).ok_or_else(Problem::not_found)
 }
 
@@ -475,10 +522,11 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
         let outbox = lock(&app.outbox);
         (outbox.waiting() as u64, outbox.dropped())
     };
+    let kept = app.fronts.iter().map(|front| lock(front).kept() as u64).sum();
     let text = app.metrics.page(&[
         ("shortener_clicks_waiting", "gauge", "Clicks not written down yet.", waiting),
         ("shortener_clicks_dropped_total", "counter", "Clicks that there was no room for.", dropped),
-        ("shortener_cached_links", "gauge", "Links in the cache.", lock(&app.front).kept() as u64),
+        ("shortener_cached_links", "gauge", "Links in the cache.", kept),
         ("shortener_commits_total", "counter", "Transactions committed.", app.database.commits()),
     ]);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()

@@ -151,7 +151,7 @@ fn measure(plan: &Plan) -> Fallible<String> {
         rows.join("\n")
     );
     report += &format!(
-        "Medians of {ROUNDS} rounds; latencies at {} requests a second, from the moment each was due. From the cache it is {:.0} % of the bare handler's rate",
+        "Medians of {ROUNDS} rounds; one request in a hundred is logged; latencies at {} requests a second, from the moment each was due. From the cache it is {:.0} % of the bare handler's rate",
         thousands(rate),
         to_bare * 100.0
     );

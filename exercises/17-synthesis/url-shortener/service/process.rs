@@ -59,10 +59,16 @@ impl Service {
         let _ = self.child.wait();
     }
 
-    /// As an orchestrator does: asks it to end, and waits.
+    /// As an orchestrator does: tells it to end.
+    #[cfg(unix)]
+    pub fn tell_to_end(&self) -> std::io::Result<ExitStatus> {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()
+    }
+
+    /// Tells it to end, and waits.
     #[cfg(unix)]
     pub fn terminate(mut self) -> std::io::Result<ExitStatus> {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        self.tell_to_end()?;
         self.child.wait()
     }
 

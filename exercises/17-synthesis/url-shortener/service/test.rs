@@ -209,7 +209,7 @@ fn creates_of_one_url_at_once_make_one_link() {
     let service = start(&folder, &UNLIMITED);
     let host = service.address;
     let threads: Vec<_> =
-        (0..24).map(|_| std::thread::spawn(move || create(host, "https://example.com/at-once"))).collect();
+        (0..100).map(|_| std::thread::spawn(move || create(host, "https://example.com/at-once"))).collect();
     let responses: Vec<Response> = threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
     let codes: BTreeSet<String> = responses.iter().map(|response| json(response)["code"].to_string()).collect();
     assert_eq!(codes.len(), 1, "{codes:?}");
@@ -358,6 +358,40 @@ fn told_to_end_it_answers_what_has_begun_and_writes_the_last_clicks_down() {
     clicks_become(service.address, &code, 5);
     assert_eq!(visit(service.address, &code).status, 302);
     clicks_become(service.address, &code, 6);
+}
+
+/// An orchestrator sends its signal while a client has sent half of a request: nobody new comes in, and this one is served.
+#[cfg(unix)]
+#[test]
+fn told_to_end_in_the_middle_of_a_request_it_reads_the_rest_and_answers() {
+    let folder = folder();
+    let service = start(&folder, &[]);
+    let host = service.address;
+    let body = "{\"url\":\"https://example.com/half\"}";
+    let (one, other) = body.split_at(body.len() / 2);
+    let mut connection = Connection::open(host).expect("it listens");
+    let head = format!(
+        "POST /api/links HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n{one}",
+        body.len()
+    );
+    connection.send(head.as_bytes()).expect("sent");
+    assert_eq!(connection.response().expect("an answer").status, 100, "the request has begun");
+
+    service.tell_to_end().expect("there is a `kill`");
+    let end = Instant::now() + Duration::from_secs(20);
+    while Connection::open(host).is_ok() {
+        assert!(Instant::now() < end, "it goes on taking connections");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    connection.send(other.as_bytes()).expect("sent");
+    let response = connection.response().expect("an answer");
+    assert_eq!(response.status, 201, "{response:?}");
+    let code = json(&response)["code"].as_str().expect("a code").to_owned();
+    let status = service.terminate().expect("it ends");
+    assert!(status.success(), "{status}");
+
+    let service = start(&folder, &[]);
+    assert_eq!(visit(service.address, &code).header("location"), Some("https://example.com/half"));
 }
 
 #[test]

@@ -1,21 +1,19 @@
 //! Each request has a trace: the caller's, if there is one, or its own. Log lines carry it.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::HeaderMap;
 use url_shortener::parts::trace_context::{Sampler, Span, SpanId, TraceId};
 
 /// Makes names that nobody else makes, and decides which requests are logged.
 pub struct Tracer {
-    keys: RandomState,
-    made: AtomicU64,
     sampler: Sampler,
 }
 
 impl Tracer {
     pub fn new(log_per_million: u32) -> Self {
-        Self { keys: RandomState::new(), made: AtomicU64::new(0), sampler: Sampler { per_million: log_per_million } }
+        Self { sampler: Sampler { per_million: log_per_million } }
     }
 
     /// The span of a request that arrived with these headers.
@@ -25,8 +23,12 @@ impl Tracer {
         Span::serve(header, TraceId(trace.max(1)), SpanId(self.random().max(1)), self.sampler)
     }
 
-    /// 64 bits from the process's own key and a counter.
+    /// 64 bits from a key and a counter that are the thread's own.
     pub fn random(&self) -> u64 {
-        self.keys.hash_one(self.made.fetch_add(1, Ordering::Relaxed))
+        thread_local!(static NAMES: (RandomState, Cell<u64>) = (RandomState::new(), Cell::new(0)));
+        NAMES.with(|(key, made)| {
+            made.set(made.get() + 1);
+            key.hash_one(made.get())
+        })
     }
 }

@@ -143,7 +143,7 @@ impl Front {
     /// Looks for a link at `now`. At most one caller in a lease's lifetime is sent to the shard for a code.
     pub fn seek(&mut self, code: Code, now: Time) -> Seek {
         match self.cache.get(&code.to_string(), now) {
-            Lookup::Hit(Some(row)) => Seek::Known(read(&row)),
+            Lookup::Hit(Some(row)) => Seek::Known(read(row)),
             Lookup::Miss(lease) => Seek::Ask(self.shard_of(code), lease),
             Lookup::Hit(None) | Lookup::Wait => Seek::Wait,
         }
@@ -185,7 +185,9 @@ fn write(link: &Link) -> String {
     format!("{}{}", if link.removed { "-" } else { "" }, link.target.as_str())
 }
 
-fn read(row: &str) -> Link {
-    let removed = row.strip_prefix('-');
-    Link { target: Target::stored(removed.unwrap_or(row)), removed: removed.is_some() }
+fn read(row: String) -> Link {
+    match row.strip_prefix('-') {
+        Some(target) => Link { target: Target::stored(target), removed: true },
+        None => Link { target: Target::stored(row), removed: false },
+    }
 }
