@@ -65,7 +65,7 @@ pub struct Database {
     commits: Arc<AtomicU64>,
     /// How many links there were at the start.
     pub links: u64,
-    /// How many times the file was opened before.
+    /// How many lives before this one have counted clicks.
     pub life: u32,
     /// While it is held, no other process writes: what it would write, the filter would not know.
     _lock: File,
@@ -83,10 +83,11 @@ impl Database {
         writer.pragma_update(None, "journal_mode", "WAL").map_err(explain)?;
         writer.pragma_update(None, "synchronous", "FULL").map_err(explain)?;
         writer.execute_batch(SCHEMA).map_err(explain)?;
+        // A file that is there already is only read here: on a full disk links must lead on after a restart, too. This life is written down
+        // with its first clicks; one without clicks can be had again.
         let life: u32 = writer
             .query_row("SELECT coalesce(max(life) + 1, 0) FROM sources", [], |row| row.get(0))
             .map_err(explain)?;
-        writer.execute("INSERT INTO sources (life, through) VALUES (?, 0)", [life]).map_err(explain)?;
         if let Some(pages) = max_pages {
             let _granted: i64 =
                 writer.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get(0)).map_err(explain)?;
@@ -291,10 +292,11 @@ fn remove(transaction: &Transaction<'_>, code: Code) -> rusqlite::Result<Option<
 /// What the tally does, with its numbers in the same transaction as its counts: a batch that comes twice is counted once.
 fn count(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<u64> {
     let life = batch.source.life;
-    let through: i64 = transaction
+    let through: Option<i64> = transaction
         .prepare_cached("SELECT through FROM sources WHERE life = ?")?
-        .query_row([life], |row| row.get(0))?;
-    let mut through = through as u64;
+        .query_row([life], |row| row.get(0))
+        .optional()?;
+    let mut through = through.unwrap_or(0) as u64;
     let mut new: BTreeMap<(i64, i64), i64> = BTreeMap::new();
     for click in &batch.clicks {
         if click.number == through + 1 {
@@ -309,7 +311,9 @@ fn count(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<u64> 
         add.execute([code, hour, clicks])?;
     }
     transaction
-        .prepare_cached("UPDATE sources SET through = ? WHERE life = ?")?
-        .execute(params![through as i64, life])?;
+        .prepare_cached(
+            "INSERT INTO sources (life, through) VALUES (?, ?) ON CONFLICT DO UPDATE SET through = excluded.through",
+        )?
+        .execute(params![life, through as i64])?;
     Ok(through)
 }

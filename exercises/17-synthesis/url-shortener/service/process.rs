@@ -18,14 +18,18 @@ pub struct Service {
 impl Service {
     /// Starts `program` on any port, over this file, and waits until it listens.
     pub fn start(program: &Path, database: &Path, options: &[&str]) -> Result<Self, String> {
-        let mut command = Command::new(program);
+        Self::start_with(Command::new(program), database, options)
+    }
+
+    /// Starts it with this command, to which the words are added.
+    pub fn start_with(mut command: Command, database: &Path, options: &[&str]) -> Result<Self, String> {
         command.args(["--listen", "127.0.0.1:0", "--database"]).arg(database).args(options);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
+            .map_err(|error| format!("{command:?}: {error}"))?;
         let (send, lines) = channel();
         let (out, errors) = (child.stdout.take(), child.stderr.take());
         let sender = send.clone();

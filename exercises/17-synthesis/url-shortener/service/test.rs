@@ -7,6 +7,7 @@ mod process;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -296,6 +297,34 @@ fn when_the_disk_is_full_links_lead_on_and_nothing_that_was_acknowledged_is_lost
     for (code, url) in &made {
         assert_eq!(visit(service.address, code).header("location"), Some(url.as_str()), "after a restart");
     }
+    assert_eq!(create(service.address, "https://example.com/more").status, 201, "there is room again");
+}
+
+/// No file may grow any more, and the process is killed and started again: who visits does not notice.
+#[cfg(unix)]
+#[test]
+fn on_a_disk_that_takes_nothing_it_starts_and_links_lead_on() {
+    let folder = folder();
+    let service = start(&folder, &UNLIMITED);
+    let url = |n: u32| format!("https://example.com/{n}");
+    let made: Vec<String> = (0..60).map(|n| made(service.address, &url(n))).collect();
+    service.kill();
+    let database = folder.path().join("links.db");
+    let log = std::fs::metadata(folder.path().join("links.db-wal")).expect("what was not moved into the file").len();
+    assert!(log > 200 * 1_024, "the log has {log} bytes: the limit below must be less");
+
+    // 64 or 128 KB, as the shell counts: room for what SQLite shares between connections, and none for the log.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 128; trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program());
+    let service = Service::start_with(limited, &database, &UNLIMITED).unwrap_or_else(|why| panic!("{why}"));
+    for (n, code) in (0..).zip(&made) {
+        assert_eq!(visit(service.address, code).header("location"), Some(url(n).as_str()));
+    }
+    is_problem(&create(service.address, "https://example.com/more"), 503, "unavailable");
+    service.kill();
+
+    let service = start_over(&database, &UNLIMITED);
+    assert_eq!(visit(service.address, &made[0]).status, 302);
     assert_eq!(create(service.address, "https://example.com/more").status, 201, "there is room again");
 }
 

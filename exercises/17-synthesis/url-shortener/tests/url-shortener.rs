@@ -190,6 +190,29 @@ mod stage_2_codes {
         assert!(same < 3, "another key is another order, but {same} of 1,000 numbers stand at the same place");
     }
 
+    /// Who makes two links in a row must not be able to compute the third. In 1,000 steps of a good order hardly two are equal:
+    /// a pair of them is, with a chance of about 1 in 7 million.
+    #[test]
+    fn the_steps_from_code_to_code_differ() {
+        let order = Permutation::new(CAPACITY, 42);
+        let step = |place| distance(order.apply(place), order.apply(place + 1));
+        let steps: BTreeSet<u64> = (0..1_000).map(step).collect();
+        assert!(
+            steps.len() > 990,
+            "1,000 links were made one after the other, and the steps from code to code are only {} different ones: \
+             the first three are {}, {} and {}",
+            steps.len(),
+            step(0),
+            step(1),
+            step(2)
+        );
+    }
+
+    /// From one number to another, forwards, and round from the last to the first.
+    fn distance(from: u64, to: u64) -> u64 {
+        (to + CAPACITY - from) % CAPACITY
+    }
+
     /// False alarm: 1e-9 (exact binomial), shared by 62 first and 62 last characters.
     #[test]
     fn hashed_codes_begin_and_end_with_any_character() {
@@ -230,6 +253,25 @@ mod stage_2_codes {
             .filter(|&n| Hashed.candidate("https://a.example/1", n) == Hashed.candidate("https://a.example/11", 0))
             .count();
         assert_eq!(shared, 0, "the attempt is not part of the URL");
+    }
+
+    /// Where codes are taken in rows, whoever finds the first one taken finds the next ones taken too. Equal steps by chance: see above.
+    #[test]
+    fn the_next_attempt_is_not_at_a_fixed_distance() {
+        for attempt in 1..ATTEMPTS {
+            let step = |n| {
+                let url = format!("https://example.com/{n}");
+                distance(Hashed.candidate(&url, attempt - 1).number(), Hashed.candidate(&url, attempt).number())
+            };
+            let steps: BTreeSet<u64> = (0..1_000).map(step).collect();
+            assert!(
+                steps.len() > 990,
+                "from attempt {} to {attempt}, 1,000 URLs go {} different steps; the first goes {}",
+                attempt - 1,
+                steps.len(),
+                step(0)
+            );
+        }
     }
 }
 
@@ -720,6 +762,23 @@ mod stage_4_store {
             assert!(matches!(front.seek(code(n), Time(4_501)), Seek::Known(_)), "there is room for link {n}");
         }
     }
+
+    /// Again and again a link is reported and looked at: it is forgotten, and the next visitor brings it back.
+    #[test]
+    fn a_link_that_was_forgotten_and_comes_back_takes_one_place() {
+        let mut front = front(3);
+        for round in 0..5 {
+            load(&mut front, code(1), &link("https://a.example/"), Time(round));
+            front.forget(code(1));
+        }
+        for n in 1..=3 {
+            load(&mut front, code(n), &link(&url(n)), Time(10 + n));
+        }
+        for n in 1..=3 {
+            let known = front.seek(code(n), Time(14));
+            assert!(matches!(known, Seek::Known(_)), "three links in a cache for three, and of link {n}: {known:?}");
+        }
+    }
 }
 
 mod stage_5_visits {
@@ -837,6 +896,18 @@ mod stage_5_visits {
             assert_eq!(tally.take(&batch(source, &[(1, 7, 10)])), 1, "{source:?}");
         }
         assert_eq!(tally.windows(code(7)), [(Time(0), 3)], "three clicks numbered 1");
+    }
+
+    /// An instance is restarted while its last batch is under way. The first batch of its new life comes before it.
+    #[test]
+    fn what_an_earlier_life_sent_and_comes_late_is_counted_too() {
+        let mut tally = Tally::new(Millis(100));
+        let new = Source { life: 1, ..SOURCE };
+        assert_eq!(tally.take(&batch(SOURCE, &[(1, 7, 10)])), 1);
+        assert_eq!(tally.take(&batch(new, &[(1, 7, 40)])), 1);
+        assert_eq!(tally.take(&batch(SOURCE, &[(1, 7, 10), (2, 7, 20), (3, 7, 30)])), 3, "2 and 3 are new, and sent");
+        assert_eq!(tally.take(&batch(new, &[(1, 7, 40), (2, 7, 50)])), 2, "the new life goes on where it was");
+        assert_eq!(tally.windows(code(7)), [(Time(0), 5)], "three clicks of the earlier life and two of the new one");
     }
 
     #[test]

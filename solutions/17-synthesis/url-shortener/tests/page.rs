@@ -1,6 +1,9 @@
 //! The numbers of the chapter's two pages.
 
+use kit::Seed;
+use kit::rand::RngExt as _;
 use url_shortener::code::{CAPACITY, Code, Hashed, Published, Scheme};
+use url_shortener::create::ATTEMPTS;
 use url_shortener::estimate::Workload;
 use url_shortener::parts::envelope::{Bytes, Requests};
 
@@ -51,6 +54,25 @@ fn with_a_hundred_million_links_one_first_code_in_35_216_is_taken() {
     let one_in = CAPACITY as f64 / 1e8;
     assert_eq!(one_in as u64, 35_216);
     assert!((1.0 / one_in).powi(8) < 1e-36);
+}
+
+/// Who finds a code taken takes the next number, until half of all are taken.
+#[test]
+fn in_rows_of_taken_codes_one_create_in_30_finds_none_and_evenly_one_in_256() {
+    const CODES: usize = 1 << 18;
+    let mut rng = Seed(1).rng();
+    let mut taken = vec![false; CODES];
+    let mut links = 0;
+    let attempts = |first: usize| (first..first + ATTEMPTS as usize).map(|code| code % CODES);
+    while links < CODES / 2 {
+        if let Some(free) = attempts(rng.random_range(0..CODES)).find(|&code| !taken[code]) {
+            taken[free] = true;
+            links += 1;
+        }
+    }
+    let in_vain = (0..CODES).filter(|&first| attempts(first).all(|code| taken[code])).count();
+    assert_eq!((CODES as f64 / in_vain as f64).round() as u64, 30, "{in_vain} of {CODES}");
+    assert_eq!(2_u32.pow(ATTEMPTS), 256);
 }
 
 /// Even odds of a collision at √(2 N ln 2) codes; N is 62⁷ or, for the published scheme, 1 / Σp² over its codes.
