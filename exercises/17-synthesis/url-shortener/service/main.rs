@@ -67,6 +67,7 @@ async fn serve(options: options::Options) -> Result<(), String> {
     let listen = options.listen.clone();
     let listener = TcpListener::bind(&listen).await.map_err(|error| format!("{listen}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("{listen}: {error}"))?;
+    let told = told_to_stop().map_err(|error| error.to_string())?;
     let app = Arc::new(app::App::open(options, address)?);
     let writer = tokio::spawn(Arc::clone(&app).count_clicks());
     tokio::spawn(Arc::clone(&app).forget_old_keys());
@@ -82,7 +83,7 @@ async fn serve(options: options::Options) -> Result<(), String> {
     let mut serving = tokio::spawn(server.into_future());
     tokio::select! {
         ended = &mut serving => return ended.map_err(|error| error.to_string())?.map_err(|error| error.to_string()),
-        () = told_to_stop() => {}
+        () = told => {}
     }
     // No new connections; those that are open may end what they have begun.
     let _ = stop.send(true);
@@ -93,19 +94,24 @@ async fn serve(options: options::Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Ends when somebody presses Ctrl-C or an orchestrator says that it is time.
-async fn told_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// Ends when somebody presses Ctrl-C or an orchestrator says that it is time. Both are heard from this call on: who has seen that we
+/// listen may send the signal at once.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    let _ = interrupt.await;
+    })
+}
+
+/// Ends when somebody presses Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
