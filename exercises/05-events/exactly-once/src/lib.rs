@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-/// A record's place in its partition. Some places are empty: what stood there was deleted, or was no record.
+/// A record's place in its partition, below 2⁶³, as SQLite's integers are. Some places are empty: what stood there was deleted, or was no
+/// record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub u64);
 
@@ -43,7 +44,9 @@ pub enum Step {
 
 /// What to do with these records, which were fetched together, in their order. They are not sorted again, and none is left out.
 ///
-/// Where `guarantee` lets a kill cost something, it costs one record, however many were fetched.
+/// Each record is booked by one step, and its position saved by one. Where `guarantee` lets a kill cost something, it costs one record, however
+/// many were fetched. [`Step::BookAndSave`] is for [`Guarantee::ExactlyOnce`] only: the others are asked for where books and position are in
+/// two places.
 #[must_use]
 pub fn steps(guarantee: Guarantee, fetched: &[Record]) -> Vec<Step> {
     todo!("for each of {fetched:?}: what comes first if {guarantee:?} is wanted, and which offset is saved?")
@@ -74,7 +77,7 @@ pub struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
 
-/// Messages that are sent, and written, together. There is at least one.
+/// Messages that are sent, and written, together. There is at least one: what a broker does with a batch that has none is up to you.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// Whose they are.
@@ -102,7 +105,7 @@ pub enum Entry {
 /// Why nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The session is not the producer's latest.
+    /// The session is not the producer's latest, but an earlier one, or one that was never handed out.
     Fenced {
         /// The latest.
         current: Epoch,
@@ -116,7 +119,7 @@ pub enum Refused {
     Unknown,
 }
 
-/// How many batches of each session the broker remembers, apart from having them in the log.
+/// How many batches of each session the broker remembers, apart from having them in the log: its latest, whoever else writes in between.
 pub const REMEMBERED: usize = 5;
 
 /// One partition, and what its broker knows of those who write to it.
@@ -127,7 +130,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker that starts again, with what stands in its log.
+    /// A broker that starts again, with what stands in its log. It remembers what it did before, and no more.
     #[must_use]
     pub fn recover(log: Vec<Entry>) -> Self {
         todo!("what can be learnt from {:?}?", Self { log })
@@ -148,7 +151,7 @@ impl Broker {
     /// Writes the batch if it is the next of its session, and returns the offset of its first message.
     ///
     /// If it is one of the last [`REMEMBERED`] of its session, with the same first number and as many messages, it is not written again. The
-    /// answer is the same as the first time.
+    /// answer is the same as the first time. A part of one of them is not that batch: it is out of order.
     ///
     /// # Errors
     /// [`Refused`], and nothing is written. The session is looked at first.
@@ -195,7 +198,8 @@ impl Producer {
     }
 
     /// The batches to send now, in the order of their numbers: those that must go again, exactly as they were, and new ones of up to [`BATCH`]
-    /// messages, as many as are allowed. Nothing is sent again while its answer is under way.
+    /// messages, as many as are allowed. Once it is sent, a batch is not sent again before something is heard about it; that may be a late answer to an
+    /// earlier sending.
     ///
     /// The broker must be able to recognise whatever may yet go out again. So from the oldest batch that is not known to be accepted
     /// up to the newest one sent, both included, there are at most [`REMEMBERED`].
@@ -207,13 +211,14 @@ impl Producer {
 
     /// Notes what became of the batch that begins with `first`.
     ///
-    /// After [`Refused::OutOfOrder`] and [`Answer::Lost`] it goes out again with the next [`poll`](Self::poll), unless it is known to be accepted. The other refusals are
-    /// final: the producer stops.
+    /// After [`Refused::OutOfOrder`] and [`Answer::Lost`] it goes out again with the next [`poll`](Self::poll), unless it is known to be accepted. The other
+    /// refusals are final, whichever batch they are about: the producer stops. Acceptances are noted after that, too.
     pub fn answered(&mut self, first: Sequence, answer: Answer) {
         todo!("the batch that begins with {first:?} was answered with {answer:?}: what does {self:?} note?")
     }
 
-    /// The messages that are not known to be accepted, in order. If the producer has stopped, some of them may stand in the log all the same.
+    /// The open messages: those that are not known to be accepted, in order, sent or not. If the producer has stopped, some of them may stand in
+    /// the log all the same.
     #[must_use]
     pub fn open(&self) -> Vec<u64> {
         todo!("which messages of {self:?} are not known to be accepted?")
@@ -239,7 +244,7 @@ pub struct Partition(pub u32);
 pub enum Booked {
     /// All of them are booked, so many of them now.
     Now(usize),
-    /// None was: something is missing between the position and the first of them.
+    /// None was: they were read from behind the position, and what stands between may be missing. So it is if there are no records, too.
     Gap {
         /// Where to read on.
         position: Offset,

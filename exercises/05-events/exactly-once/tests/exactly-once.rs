@@ -139,6 +139,44 @@ mod stage_1_where_the_commit_goes {
             assert_eq!(disk.books, LOG, "killed after {first} steps and then {second}");
         });
     }
+
+    /// The books are in PostgreSQL, the position is kept by the broker: no step can do both.
+    #[test]
+    fn where_there_are_two_databases_no_step_writes_both() {
+        for guarantee in [Guarantee::AtMostOnce, Guarantee::AtLeastOnce] {
+            let both: Vec<Step> = steps(guarantee, &LOG.map(|offset| record(offset, 100)))
+                .into_iter()
+                .filter(|step| matches!(step, Step::BookAndSave(..)))
+                .collect();
+            assert_eq!(both, [], "{guarantee:?} is for two databases, and these steps need a transaction over both");
+        }
+    }
+
+    /// The table of the page: a single kill at every point of the run.
+    #[test]
+    fn of_thirteen_points_seven_are_harmless_and_in_one_transaction_all_seven() {
+        let table = [(Guarantee::AtMostOnce, 13, 7), (Guarantee::AtLeastOnce, 13, 7), (Guarantee::ExactlyOnce, 7, 7)];
+        for (guarantee, points, harmless) in table {
+            let all = Disk::default().run(guarantee, usize::MAX);
+            assert_eq!(
+                all + 1,
+                points,
+                "{guarantee:?}: a kill fits before and after each of {all} steps for six records"
+            );
+            let harms_nobody = |kill_after: &usize| {
+                let mut disk = Disk::default();
+                disk.run(guarantee, *kill_after);
+                disk.run(guarantee, usize::MAX);
+                disk.books == LOG
+            };
+            let found: Vec<usize> = (0..points).filter(harms_nobody).collect();
+            assert_eq!(
+                found.len(),
+                harmless,
+                "{guarantee:?}: of {points} points these are harmless: after {found:?} steps"
+            );
+        }
+    }
 }
 
 fn batch(session: Session, first: u64, values: &[u64]) -> Batch {
@@ -227,6 +265,23 @@ mod stage_2_the_broker {
         assert_eq!(messages(&broker), [10]);
     }
 
+    /// A producer that cuts its batches anew can also send less than was written: the beginning, the middle or the end.
+    #[test]
+    fn a_part_of_a_batch_is_not_that_batch() {
+        let mut broker = Broker::default();
+        let till = broker.open("till");
+        broker.append(&batch(till, 0, &[10, 11, 12])).expect("the first");
+        for (first, values) in [(0, &[10][..]), (0, &[10, 11]), (1, &[11]), (1, &[11, 12]), (2, &[12])] {
+            let part = broker.append(&batch(till, first, values));
+            let refused = Err(Refused::OutOfOrder { expected: Sequence(3) });
+            assert_eq!(
+                part, refused,
+                "0 to 2 were written in one batch, and {values:?} from {first} on is a part of it"
+            );
+        }
+        assert_eq!(messages(&broker), [10, 11, 12]);
+    }
+
     /// Two coffees in a row.
     #[test]
     fn equal_messages_with_different_numbers_are_two() {
@@ -245,6 +300,22 @@ mod stage_2_the_broker {
         assert_eq!(broker.append(&batch(web, 0, &[20])), Ok(Offset(2)), "the web shop's first");
         assert_eq!(broker.append(&batch(till, 2, &[12])), Ok(Offset(3)), "the till's second");
         assert_eq!(broker.append(&batch(web, 0, &[20])), Ok(Offset(2)), "the web shop's first again");
+    }
+
+    /// Saturday noon: while five answers to the till are lost, the web shop writes fifty batches.
+    #[test]
+    fn five_are_remembered_of_each_producer_whoever_writes_in_between() {
+        let mut broker = Broker::default();
+        let (till, web) = (broker.open("till"), broker.open("web"));
+        let offsets: Vec<_> = (0..5).map(|n| broker.append(&batch(till, n, &[n]))).collect();
+        for n in 0..50 {
+            broker.append(&batch(web, n, &[n])).expect("in order");
+        }
+        for (n, offset) in (0..5).zip(offsets) {
+            let again = broker.append(&batch(till, n, &[n]));
+            assert_eq!(again, offset, "batch {n} is one of the till's last five; the other fifty are the web shop's");
+        }
+        assert_eq!(messages(&broker).len(), 55, "five and fifty, each once");
     }
 
     #[test]
@@ -273,6 +344,18 @@ mod stage_2_the_broker {
         assert_eq!(broker.append(&sent), fenced, "what it sends again");
         assert_eq!(broker.append(&batch(old, 5, &[15])), fenced, "what would be a gap");
         assert_eq!(messages(&broker), [10]);
+    }
+
+    /// The broker lost the end of its log, and with it a start: the till has an epoch that this broker has yet to hand out.
+    #[test]
+    fn an_epoch_that_was_never_handed_out_is_refused() {
+        let mut broker = Broker::default();
+        let till = broker.open("till");
+        let ahead = Session { epoch: Epoch(7), ..till };
+        let refused = Err(Refused::Fenced { current: Epoch(0) });
+        assert_eq!(broker.append(&batch(ahead, 0, &[10])), refused, "it comes with epoch 7, and 0 is the latest");
+        assert_eq!(broker.append(&batch(till, 0, &[11])), Ok(Offset(0)), "nothing of the other is remembered");
+        assert_eq!(messages(&broker), [11]);
     }
 
     #[test]
@@ -320,6 +403,22 @@ mod stage_2_the_broker {
         assert_eq!(broker.open("till"), Session { producer: till.producer, epoch: Epoch(1) }, "its second life");
         let new = broker.open("kiosk").producer;
         assert!(new != till.producer && new != web.producer, "a new name has a new number, not {new:?}");
+    }
+
+    /// What it may forget it does forget, however often it is restarted; else its memory grows with the log.
+    #[test]
+    fn a_restarted_broker_remembers_no_more_than_the_old_one() {
+        let mut broker = Broker::default();
+        let till = broker.open("till");
+        for n in 0..6 {
+            broker.append(&batch(till, n, &[n])).expect("in order");
+        }
+        let mut broker = Broker::recover(broker.log().to_vec());
+        let forgotten = broker.append(&batch(till, 0, &[0]));
+        assert_eq!(forgotten, Err(Refused::OutOfOrder { expected: Sequence(6) }), "five batches came after this one");
+        for n in 1..6 {
+            assert_eq!(broker.append(&batch(till, n, &[n])), Ok(Offset(n)), "batch {n} is one of the last five");
+        }
     }
 }
 
@@ -384,6 +483,18 @@ mod stage_3_the_producer {
         assert_eq!((till.poll(), till.open()), (vec![], vec![6, 7, 8]), "0 to 5 are accepted");
     }
 
+    /// It was lost, and sent again. Then comes the answer to the first sending: it had overtaken another batch.
+    #[test]
+    fn a_late_answer_is_an_answer() {
+        let (_, mut till) = producer(6);
+        let sent = till.poll();
+        till.answered(Sequence(3), Answer::Lost);
+        assert_eq!(till.poll(), sent[1..], "the batch from 3 is lost");
+        assert_eq!(till.poll(), [], "nothing has been heard since it went out again");
+        till.answered(Sequence(3), Answer::Refused(Refused::OutOfOrder { expected: Sequence(0) }));
+        assert_eq!(till.poll(), sent[1..], "the batch from 3 was refused, if only its first copy");
+    }
+
     #[test]
     fn no_more_go_out_than_the_broker_remembers() {
         let (_, mut till) = producer(30);
@@ -391,6 +502,24 @@ mod stage_3_the_producer {
         assert_eq!(firsts(&till.poll()), all[..REMEMBERED], "10 batches wait");
         till.answered(Sequence(0), Answer::Accepted(Offset(0)));
         assert_eq!(firsts(&till.poll()), all[REMEMBERED..=REMEMBERED], "one is accepted, so one more may go");
+    }
+
+    /// One message at a time, each sent at once.
+    #[test]
+    fn the_broker_remembers_batches_however_few_messages_they_have() {
+        let (_, mut till) = producer(0);
+        for value in 0..REMEMBERED as u64 {
+            till.push(value);
+            assert_eq!(firsts(&till.poll()), [value], "batches of one message are under way, {value} of them");
+        }
+        till.push(5);
+        assert_eq!(
+            till.poll(),
+            [],
+            "{REMEMBERED} batches are under way, though they have {REMEMBERED} messages in all"
+        );
+        till.answered(Sequence(0), Answer::Accepted(Offset(0)));
+        assert_eq!(firsts(&till.poll()), [5], "one is accepted, so one more may go");
     }
 
     /// The broker has written all five; the answer to the first is lost. If five more went out, the broker would forget the first, and refuse it for ever.
@@ -425,6 +554,34 @@ mod stage_3_the_producer {
         lost.poll();
         lost.answered(Sequence(0), Answer::Refused(Refused::Unknown));
         assert!(lost.stopped() && lost.poll().is_empty(), "the broker does not know its session");
+    }
+
+    /// Two batches were written. Then the successor came, the second batch was sent again, and that answer arrives first.
+    #[test]
+    fn an_acceptance_that_comes_after_the_end_is_noted() {
+        let (_, mut till) = producer(9);
+        till.poll();
+        till.answered(Sequence(3), Answer::Lost);
+        till.poll();
+        till.answered(Sequence(3), Answer::Refused(Refused::Fenced { current: Epoch(1) }));
+        till.answered(Sequence(0), Answer::Accepted(Offset(0)));
+        assert_eq!(till.open(), [3, 4, 5, 6, 7, 8], "0 to 2 were accepted before the end");
+        till.answered(Sequence(3), Answer::Accepted(Offset(3)));
+        assert_eq!((till.stopped(), till.poll(), till.open()), (true, vec![], vec![6, 7, 8]), "and so were 3 to 5");
+    }
+
+    /// No answer, so it went out again. Then both are answered: the first copy was written, the second met the successor.
+    #[test]
+    fn the_end_counts_whichever_batch_it_is_told_about() {
+        let (_, mut till) = producer(1);
+        till.poll();
+        till.answered(Sequence(0), Answer::Lost);
+        till.poll();
+        till.answered(Sequence(0), Answer::Accepted(Offset(0)));
+        till.answered(Sequence(0), Answer::Refused(Refused::Fenced { current: Epoch(1) }));
+        till.push(1);
+        assert!(till.stopped(), "its successor has been started; that its batch is accepted changes nothing");
+        assert_eq!((till.poll(), till.open()), (vec![], vec![1]), "it sends no more, and 1 is not accepted");
     }
 
     /// The network between the two: what is under way, in both directions.
@@ -502,18 +659,26 @@ mod stage_3_the_producer {
                     "seed {seed}: 0, 1, 2, … were pushed, and the log has {log:?}"
                 );
             }
+            let mut refused = None;
             for _ in 0..100 {
+                refused = None;
                 for batch in network.requests.drain(..).chain(till.poll()) {
                     let answer = broker.append(&batch).map_or_else(Answer::Refused, Answer::Accepted);
+                    refused = match answer {
+                        Answer::Refused(why) => Some(format!("the batch from {} is refused: {why:?}", batch.first.0)),
+                        _ => refused,
+                    };
                     network.answers.push((batch.first, answer));
                 }
                 network.answers.drain(..).for_each(|(first, answer)| till.answered(first, answer));
             }
+            let (log, open) = (messages(&broker).len() as u64, till.open());
             assert!(
-                messages(&broker).len() as u64 == pushed && till.open().is_empty(),
-                "seed {seed}: {} of {pushed} messages are in the log, and {:?} are not known to be accepted",
-                messages(&broker).len(),
-                till.open()
+                log == pushed && open.is_empty(),
+                "seed {seed}: {log} of {pushed} messages are in the log, and {} are not known to be accepted{}, though nothing was lost in 100 rounds; {}; the broker remembers {REMEMBERED} batches",
+                open.len(),
+                open.first().map_or_else(String::new, |first| format!(" (the first is {first})")),
+                refused.as_deref().unwrap_or("in the last of them none was refused")
             );
         });
     }
@@ -639,6 +804,8 @@ mod stage_4_on_sqlite {
         let mut books = books();
         let gap = books.book(P, Offset(3), &[record(3, 100)]);
         assert_eq!(gap, Ok(Booked::Gap { position: Offset(0) }), "0 to 2 are not booked");
+        let nothing = books.book(P, Offset(3), &[]);
+        assert_eq!(nothing, Ok(Booked::Gap { position: Offset(0) }), "3 is still no place to read on from");
         assert_eq!((books.total(), books.position(P)), (Ok(0), Ok(Offset(0))));
         books.book(P, Offset(0), &[0, 1, 2].map(|at| record(at, 100))).expect("booked");
         assert_eq!(books.book(P, Offset(3), &[record(5, 100)]), Ok(Booked::Now(1)), "3 and 4 are empty");
