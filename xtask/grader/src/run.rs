@@ -149,10 +149,46 @@ fn ask(name: &str) -> rustix::io::Result<(OwnedFd, OwnedFd, [u8; SECRET])> {
     Ok((ours, theirs, secret))
 }
 
+/// A test whose own name begins so compares what two processes say. At home it starts itself once more; here nothing can be
+/// started, so it is run in a first box with `KIT_SAYS`, and in a second one, where `KIT_HEARD` names a file with what it said.
+pub const TWO_PROCESSES: &str = "two_processes_";
+
+/// Which process of a test this is.
+#[derive(Clone, Copy)]
+enum Voice<'a> {
+    /// The only one.
+    Alone,
+    /// The first of two.
+    Says,
+    /// The second, with what the first has said.
+    Hears(&'a Path),
+}
+
 fn run_test(
     boxes: &Boxes,
     exercise: &Exercise,
     program: &Path,
+    name: &str,
+    deadline: Duration,
+    round: u64,
+) -> Result<Result<TestVerdict, String>> {
+    let run = |voice| run_process(boxes, exercise, (program, voice), name, deadline, round);
+    if !name.rsplit("::").next().is_some_and(|own| own.starts_with(TWO_PROCESSES)) {
+        return run(Voice::Alone);
+    }
+    let said = match run(Voice::Says)? {
+        Ok(verdict) if verdict.outcome == Outcome::Passed => verdict.printed,
+        other => return Ok(other),
+    };
+    let heard = program.with_file_name("heard");
+    fs::write(&heard, said)?;
+    run(Voice::Hears(&heard))
+}
+
+fn run_process(
+    boxes: &Boxes,
+    exercise: &Exercise,
+    (program, voice): (&Path, Voice<'_>),
     name: &str,
     deadline: Duration,
     round: u64,
@@ -162,7 +198,7 @@ fn run_test(
         Err(error) => return Ok(Err(format!("no socket: {error}"))),
     };
     let limits = limits_of(Kind::Run, deadline);
-    let environment = [
+    let mut environment = vec![
         ("RUST_BACKTRACE", "0".into()),
         ("KIT_TEST", name.into()),
         ("KIT_TRACES", "/tmp".into()),
@@ -170,7 +206,15 @@ fn run_test(
         ("CARGO_PKG_NAME", exercise.package().into()),
         ("CARGO_MANIFEST_DIR", "/tmp".into()),
     ];
-    let mounts = [Mount::read(program, "/box/program")];
+    let mut mounts = vec![Mount::read(program, "/box/program")];
+    match voice {
+        Voice::Alone => {}
+        Voice::Says => environment.push(("KIT_SAYS", "1".into())),
+        Voice::Hears(file) => {
+            mounts.push(Mount::read(file, "/box/heard"));
+            environment.push(("KIT_HEARD", "/box/heard".into()));
+        }
+    }
     let began =
         boxes.run(Kind::Run, &mounts, Path::new("/box/program"), &[], &environment, limits, Stdio::from(theirs));
     let finished = match began {
@@ -229,7 +273,7 @@ fn verdict(name: &str, answer: &Answer, finished: &Finished) -> TestVerdict {
         Answer::Began | Answer::Nothing => (Outcome::Crashed, "the process ended before the test did".to_owned()),
     };
     let millis = u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX);
-    TestVerdict { name: name.to_owned(), outcome, millis, message, printed: String::new() }
+    TestVerdict { name: name.to_owned(), outcome, millis, message, printed: finished.stdout.clone() }
 }
 
 #[cfg(test)]

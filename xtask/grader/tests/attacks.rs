@@ -388,6 +388,39 @@ fn a_test_that_asks_the_compiler_passes_by_its_answer() {
     assert!(earned == 0 && why.contains("not alone"), "{why}");
 }
 
+/// What differs from process to process is found, though a test in a box can start none.
+#[test]
+fn two_processes_are_compared() {
+    if !boxes() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("temp dir");
+    course(dir.path());
+    let tests = "#[test]\nfn two_processes_agree() {\n    let said = format!(\"said {}\", twice::twice(2));\n    if std::env::var_os(\"KIT_SAYS\").is_some() {\n        println!(\"\\n{said}\");\n        return;\n    }\n    let file = std::env::var_os(\"KIT_HEARD\").expect(\"a grader\");\n    let heard = std::fs::read_to_string(file).expect(\"reads\");\n    assert!(heard.lines().any(|line| line == said), \"{heard}\");\n}\n";
+    write(&dir.path().join("exercises/01-first/twice/tests/twice.rs"), tests);
+    let catalog = Catalog::read(dir.path()).0;
+    let exercises: Vec<_> = catalog.exercises().collect();
+    let judge = Judge::new(&catalog, &exercises, &target(), Options::default()).expect("builds");
+    let by_chance =
+        "use std::hash::{BuildHasher, RandomState}; pub fn twice(n: u64) -> u64 { RandomState::new().hash_one(n) }";
+    for (source, earned) in [(SOLVED, 1), (STUB, 0), (by_chance, 0)] {
+        let verdict = judged(&judge, exercises[0], source);
+        assert_eq!(verdict.earned, earned, "{verdict:?}");
+    }
+}
+
+/// A test that starts a program would end in a box, so every one that does is of those that the grader runs in another way.
+#[test]
+fn a_test_that_starts_itself_is_run_in_two_boxes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for exercise in Catalog::read(&root).0.exercises() {
+        let text = fs::read_to_string(exercise.tests_file()).expect("reads");
+        let starts = text.matches("Command::new").count();
+        let names = exercise.tests().iter().filter(|test| test.name.starts_with(grader::run::TWO_PROCESSES)).count();
+        assert_eq!((starts, text.matches("KIT_HEARD").count()), (names, names), "{}", exercise.id);
+    }
+}
+
 /// The solution as a bare repository and in archives, and an archive that is broken.
 fn archives(class: &Path) {
     let git = |arguments: &[&str], folder: &Path| {

@@ -6,6 +6,7 @@
 use hash_ring::{Node, Ring, modulo_owner, moved_fraction};
 use kit::{Seed, for_seeds, stats};
 use std::collections::BTreeSet;
+use std::fs;
 use std::num::NonZeroU32;
 use std::panic::catch_unwind;
 use std::process::Command;
@@ -171,7 +172,6 @@ mod stage_2_ring {
     /// The test starts itself a second time, as a second web server would start, and compares what both say.
     #[test]
     fn two_processes_agree_on_every_owner() {
-        const ASKED: &str = "HASH_RING_SECOND_PROCESS";
         let nodes = machines(Seed(0), 6);
         let (ring, keys) = (ring(1, &nodes), keys(50));
         let said: Vec<String> = keys
@@ -181,15 +181,20 @@ mod stage_2_ring {
                 format!("{key} is on {} (ring), {modulo} (modulo)", owner(&ring, key))
             })
             .collect();
-        if std::env::var_os(ASKED).is_some() {
+        if std::env::var_os("KIT_SAYS").is_some() {
             said.iter().for_each(|line| println!("\nsecond process: {line}"));
             return;
         }
-        let this = std::env::current_exe().expect("a test knows its program");
-        let test = "stage_2_ring::two_processes_agree_on_every_owner";
-        let second = Command::new(this).args(["--exact", test, "--nocapture"]).env(ASKED, "1").output();
-        let Ok(second) = second else { return }; // where no second process may be started, none can disagree
-        let second = String::from_utf8_lossy(&second.stdout);
+        let second = match std::env::var_os("KIT_HEARD") {
+            // In a grader's box nothing can be started: the grader has run the second process, and left here what it said.
+            Some(file) => fs::read_to_string(file).expect("what the second process said"),
+            None => {
+                let this = std::env::current_exe().expect("a test knows its program");
+                let test = "stage_2_ring::two_processes_agree_on_every_owner";
+                let second = Command::new(this).args(["--exact", test, "--nocapture"]).env("KIT_SAYS", "1").output();
+                String::from_utf8_lossy(&second.expect("a test can start itself").stdout).into_owned()
+            }
+        };
         let heard: Vec<&str> = second.lines().filter_map(|line| line.strip_prefix("second process: ")).collect();
         let disputed = said.iter().zip(&heard).filter(|(said, heard)| said != heard).count();
         assert!(
