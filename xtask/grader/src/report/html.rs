@@ -74,9 +74,17 @@ fn summary(class: &Class<'_>) -> String {
     )
 }
 
-/// What a person should see before the grades go out.
+/// What a person should see before the grades go out: a line for a student and a reason, and the first lines at once.
 fn needs_a_look(class: &Class<'_>) -> String {
-    let mut rows = String::new();
+    const FIRST: usize = 15;
+    let mut rows: Vec<(&str, Vec<String>, String)> = Vec::new();
+    let mut add = |student, exercise: String, what: String| match rows
+        .iter_mut()
+        .find(|(name, _, said)| *name == student && *said == what)
+    {
+        Some((_, exercises, _)) => exercises.push(exercise),
+        None => rows.push((student, vec![exercise], what)),
+    };
     for (student, exercise, cell) in class.cells() {
         let why = cell.value["why"].as_str().unwrap_or_default();
         let what = match cell.status() {
@@ -84,40 +92,36 @@ fn needs_a_look(class: &Class<'_>) -> String {
             TAMPERED => format!("not to be believed: it {why}"),
             _ => continue,
         };
-        let (name, exercise) = (escaped(student.name), name_of(exercise));
-        let _ = writeln!(rows, "<tr><td>{name}<td>{exercise}<td>{}", escaped(&what));
+        add(student.name, name_of(exercise), what);
     }
     for (student, exercise, cell) in class.cells() {
         for what in cell.value["odd"].as_array().into_iter().flatten().filter_map(|what| what.as_str()) {
-            let (name, exercise) = (escaped(student.name), name_of(exercise));
-            let _ = writeln!(rows, "<tr><td>{name}<td>{exercise}<td>odd: {}", escaped(what));
+            add(student.name, name_of(exercise), format!("odd: {what}"));
         }
     }
-    let mut refused: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (student, exercise, cell) in class.cells() {
         for what in cell.value["refused"].as_array().into_iter().flatten().filter_map(|what| what.as_str()) {
-            let said = refused.entry(student.name).or_default();
-            let what = if cell.status() == MISSING && !what.contains(".rs") {
-                what.to_owned()
-            } else {
-                format!("{}: {what}", exercise.id.name())
-            };
-            if !said.contains(&what) {
-                said.push(what);
-            }
+            add(student.name, name_of(exercise), format!("not taken: {what}"));
         }
-    }
-    for (student, said) in refused {
-        let more = if said.len() > 3 { format!(", and {} more", said.len() - 3) } else { String::new() };
-        let said = said.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-        let _ = writeln!(rows, "<tr><td>{}<td><td>not taken: {}{more}", escaped(student), escaped(&said));
     }
     if rows.is_empty() {
         return String::new();
     }
-    format!(
-        "<h2>Needs a look</h2>\n<div class=\"wide\"><table>\n<thead><tr><th>student<th>exercise<th>what\n<tbody>\n{rows}</table></div>\n"
-    )
+    let table = |rows: &[(&str, Vec<String>, String)]| {
+        let mut text = "<div class=\"wide\"><table>\n<thead><tr><th>student<th>exercise<th>what\n<tbody>\n".to_owned();
+        for (student, exercises, what) in rows {
+            let more = if exercises.len() > 5 { format!(", and {} more", exercises.len() - 5) } else { String::new() };
+            let exercises = exercises.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "<tr><td>{}<td>{exercises}{more}<td>{}", escaped(student), escaped(what));
+        }
+        text + "</table></div>\n"
+    };
+    let (first, rest) = rows.split_at(rows.len().min(FIRST));
+    let mut text = format!("<h2>Needs a look</h2>\n{}", table(first));
+    if !rest.is_empty() {
+        let _ = write!(text, "<details><summary>{} more</summary>\n{}</details>\n", rest.len(), table(rest));
+    }
+    text
 }
 
 /// Rows are students, columns exercises. The number is the percentage of the points, so that colour is never all there is.
