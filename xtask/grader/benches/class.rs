@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cargo bench -p grader --profile dev -- write DIR [EX…]     the class as a folder of checkouts
-//! cargo bench -p grader --profile dev -- proof [EX…]         twice, killed and resumed, in four shards: the same
-//! cargo bench -p grader --profile dev -- figures PART [EX…]  one, ten, all, kill, stubs or clone: time and memory
+//! cargo bench -p grader --profile dev -- proof STAGE [EX…]   all, or first, second, killed, merged: the same four times
+//! cargo bench -p grader --profile dev -- figures PART [EX…]  build, then one, ten, all, kill, stubs or clone: time and memory
 //! cargo bench -p grader --profile dev -- page                the figures that were measured, as the page's table
 //! ```
 //!
@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let catalog = Catalog::read(&root).0;
     let (what, rest) = words.split_first().map_or(("", &[] as &[String]), |(what, rest)| (what.as_str(), rest));
-    let rest = if ["write", "figures"].contains(&what) { rest.get(1..).unwrap_or_default() } else { rest };
+    let rest = if ["write", "figures", "proof"].contains(&what) { rest.get(1..).unwrap_or_default() } else { rest };
     let mut exercises: Vec<&Exercise> = Vec::new();
     for word in rest {
         exercises.extend(catalog.select(word).map_err(|unknown| anyhow::anyhow!("{unknown}"))?);
@@ -57,11 +57,11 @@ fn main() -> Result<()> {
     let bench = Bench { root, exercises, scratch: scratch.clone() };
     let done = match what {
         "write" => bench.write(&made_up(&bench.exercises)?, Path::new(words.get(1).context("write DIR")?)),
-        "proof" => bench.proof(),
+        "proof" => bench.proof(words.get(1).map_or("", String::as_str)),
         "figures" => bench.figures(words.get(1).map_or("", String::as_str)),
         "page" => bench.page(),
         _ => {
-            println!("choose: write DIR, proof, figures PART, page");
+            println!("choose: write DIR, proof STAGE, figures PART, page");
             Ok(())
         }
     };
@@ -183,16 +183,26 @@ impl Bench<'_> {
         }
     }
 
-    fn proof(&self) -> Result<()> {
+    /// The stages, or one of them: what they grade and what came out is kept, so that the next can be run later.
+    fn proof(&self, stage: &str) -> Result<()> {
+        const STAGES: [&str; 4] = ["first", "second", "killed", "merged"];
+        ensure!(stage == "all" || STAGES.contains(&stage), "choose: proof all, {}", STAGES.join(", "));
+        let kept = judge::run::target_dir(&self.root).join("class-proof");
+        let (folder, out) = (kept.join("class"), |name: &str| kept.join(name));
+        let is_asked = |name: &str| stage == "all" || stage == name;
         let class = made_up(&self.exercises)?;
-        let folder = self.scratch.join("class");
-        self.write(&class, &folder)?;
-        let out = |name: &str| self.scratch.join(name);
-
-        let (took, memory) = self.grade(&folder, &out("first"), &[])?;
-        let first = outcomes(&out("first"))?;
-        println!("first       {:>7.1} s, {} results, at most {} MiB", took.as_secs_f64(), first.len(), memory >> 20);
-        self.expect(&class, &out("first"))?;
+        let took_file = kept.join("took");
+        if is_asked("first") {
+            let _ = fs::remove_dir_all(&kept);
+            self.write(&class, &folder)?;
+            let (took, memory) = self.grade(&folder, &out("first"), &[])?;
+            let count = outcomes(&out("first"))?.len();
+            println!("first       {:>7.1} s, {count} results, at most {} MiB", took.as_secs_f64(), memory >> 20);
+            self.expect(&class, &out("first"))?;
+            fs::write(&took_file, took.as_millis().to_string())?;
+        }
+        let first = outcomes(&out("first")).context("run `proof first`")?;
+        let whole = Duration::from_millis(fs::read_to_string(took_file)?.parse()?);
         let same = |name: &str, took: Duration| -> Result<()> {
             let again = outcomes(&out(name))?;
             for (names, outcome) in &first {
@@ -200,31 +210,34 @@ impl Bench<'_> {
                 ensure!(other == outcome, "{name}: {names:?}\n  first {outcome}\n  then  {other}");
             }
             ensure!(again.len() == first.len(), "{name} has {} results", again.len());
-            println!("{name:<11} {:>7.1} s, the same", took.as_secs_f64());
+            println!("{name:<11} {:>7.1} s, all {} the same", took.as_secs_f64(), first.len());
             Ok(())
         };
-        let (took, _) = self.grade(&folder, &out("second"), &[])?;
-        same("second", took)?;
-
-        let (killed, took, kept) = self.killed_and_resumed(&folder, &out("killed"), took)?;
-        println!("killed with {kept} results after {:.1} s; none lost", killed.as_secs_f64());
-        same("killed", killed + took)?;
-
-        let mut all = Duration::ZERO;
-        for shard in 0..4 {
-            let part = out(&format!("part-{shard}"));
-            all += self.grade(&folder, &part, &["--shard", &format!("{shard}/4")])?.0;
+        let fresh = |name: &str| {
+            let _ = fs::remove_dir_all(out(name));
+            out(name)
+        };
+        if is_asked("second") {
+            let (took, _) = self.grade(&folder, &fresh("second"), &[])?;
+            same("second", took)?;
         }
-        let parts: Vec<PathBuf> = (0..4).map(|shard| out(&format!("part-{shard}"))).collect();
-        results::merge(&parts, &out("merged"))?;
-        same("merged", all)?;
-        let report = Command::new(env!("CARGO_BIN_EXE_grader"))
-            .current_dir(&self.root)
-            .arg("report")
-            .arg(out("merged"))
-            .args(["--out", "target/class-report"])
-            .status()?;
-        ensure!(report.success(), "no report");
+        if is_asked("killed") {
+            let (killed, took, kept) = self.killed_and_resumed(&folder, &fresh("killed"), whole)?;
+            println!("killed with {kept} results after {:.1} s; none lost", killed.as_secs_f64());
+            same("killed", killed + took)?;
+        }
+        if is_asked("merged") {
+            let mut all = Duration::ZERO;
+            let parts: Vec<PathBuf> = (0..4).map(|shard| fresh(&format!("part-{shard}"))).collect();
+            for (shard, part) in parts.iter().enumerate() {
+                all += self.grade(&folder, part, &["--shard", &format!("{shard}/4")])?.0;
+            }
+            results::merge(&parts, &fresh("merged"))?;
+            same("merged", all)?;
+            let mut report = Command::new(env!("CARGO_BIN_EXE_grader"));
+            report.current_dir(&self.root).arg("report").arg(out("merged")).arg("--out").arg(kept.join("report"));
+            ensure!(report.status()?.success(), "no report");
+        }
         Ok(())
     }
 
@@ -281,25 +294,34 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Measures one part and keeps it. What all parts have in common, the course and its stubs, is built before.
+    /// Measures one part and keeps it; `build` builds what the others need and measures nothing.
     fn figures(&self, part: &str) -> Result<()> {
-        ensure!(PARTS.contains(&part), "choose: figures {}", PARTS.join(", "));
+        if part == "build" {
+            // Somebody who handed in nothing: the course is built and no submission is judged.
+            let nobody = self.scratch.join("nobody");
+            fs::create_dir_all(nobody.join("student/exercises"))?;
+            let (took, _) = self.grade(&nobody, &self.scratch.join("built"), &[])?;
+            println!("the course built: {}", seconds(took));
+            return Ok(());
+        }
+        ensure!(PARTS.contains(&part), "choose: figures build, {}", PARTS.join(", "));
         let of = self.exercises.len();
         let changed = |students: usize, changed: usize| -> Result<(String, String)> {
             let table = self.table(students, |_| changed)?;
             let (took, memory) = self.grade(&table, &self.scratch.join(part), &[])?;
+            for ((student, id), value) in &results::read(&self.scratch.join(part))? {
+                let at = self.exercises.iter().position(|exercise| exercise.id.as_str() == id);
+                let is_solution = at.is_some_and(|at| at < changed);
+                ensure!((value["status"] == "solved") == is_solution, "{student}: {value}");
+            }
             let each = took.as_secs_f64() / students as f64;
             let what = format!("{students} students, {changed} of {of} exercises solved, each in a file of their own");
             Ok((what, format!("{each:.1} s a submission, {} together, {}", seconds(took), mib(memory))))
         };
-        if part != "clone" {
-            let (built, _) = self.grade(&self.table(1, |_| 0)?, &self.scratch.join("warm"), &[])?;
-            println!("the course built, and its stubs judged: {}", seconds(built));
-        }
         let (what, figure) = match part {
             "one" => changed(CLASS, 1)?,
             "ten" => changed(10, 10.min(of))?,
-            "all" => changed(3, of)?,
+            "all" => changed(2, of)?,
             "kill" => self.kill_figure()?,
             "stubs" => {
                 let table = self.table(1, |_| 0)?.join("thousand.csv");
