@@ -4,15 +4,18 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 /// What a client may do: `burst` at once, and in the long run `tokens` each `per`.
+///
+/// Whether one each ten minutes equals three each half hour is up to you.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
-    // TODO: in which unit can a bucket hold *exactly* what has come back after a nanosecond? See hint 2.
+    // TODO: in which unit can a bucket hold *exactly* what has come back after a nanosecond? See the page, "The idea".
 }
 
 impl Limit {
     /// `tokens` come back each `per`, and at most `burst` lie in the bucket.
     ///
-    /// Nothing if one of the three is zero, or if an empty bucket takes more than `u64::MAX` nanoseconds (584 years) to fill.
+    /// Nothing if one of the three is zero, or if an empty bucket takes more than `u64::MAX` nanoseconds (584 years) to fill, be it by half a
+    /// nanosecond. Every other limit is sound, however long `per` is.
     #[must_use]
     pub fn new(burst: u32, tokens: u32, per: Duration) -> Option<Self> {
         todo!("keep a burst of {burst} and {tokens} each {per:?}, if they are sound")
@@ -21,7 +24,7 @@ impl Limit {
     /// The most that can be taken at once.
     #[must_use]
     pub const fn burst(self) -> u32 {
-        todo!()
+        todo!() // which burst was `new` given?
     }
 }
 
@@ -43,7 +46,8 @@ pub enum Refused {
 /// One client's tokens.
 ///
 /// Readings of the clock are given as the time since some fixed moment. One that lies before an earlier reading counts as that
-/// earlier one: threads read a clock in one order and may get here in another.
+/// earlier one: threads read a clock in one order and may get here in another. Whether a reading that comes with a wish for nothing, or for
+/// more than the burst, counts from then on is up to you.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     // TODO: no timer fills it. What must be known to say, at any moment, what lies in it?
@@ -95,16 +99,17 @@ pub struct Limiter<K> {
 }
 
 impl<K: Ord + Clone> Limiter<K> {
-    /// Allows `limit` to each client, and remembers at most `capacity` of them.
+    /// Allows `limit` to each client, and remembers at most `capacity` of them. It takes room for those that it remembers, however often they
+    /// come, so a capacity of `usize::MAX` is no bound. With a capacity of 0, whoever wants a token is crowded out for ever: by [`Duration::MAX`].
     #[must_use]
     pub fn new(limit: Limit, capacity: usize) -> Self {
         todo!("room for {capacity} clients with {limit:?} each")
     }
 
     /// Takes `wanted` tokens from the bucket of `client` at `now`, or none. Readings of the clock count as in [`TokenBucket`],
-    /// over all clients.
+    /// over all clients. They lie 585 years or more before `Duration::MAX`.
     ///
-    /// Logarithmic in the number of clients, apart from those that it forgets.
+    /// Logarithmic in the number of clients, apart from those that it forgets: it never looks at all of them.
     ///
     /// # Errors
     /// [`Denied::Limited`] if the bucket refuses; [`Denied::Crowded`] if it would not, but the client would have to be

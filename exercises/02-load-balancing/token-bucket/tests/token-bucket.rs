@@ -2,6 +2,7 @@
 
 use kit::{Rng, Sometimes, for_seeds};
 use rand::RngExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 use token_bucket::{Denied, Limit, Limiter, Refused, TokenBucket};
 
@@ -192,6 +193,34 @@ mod stage_1_one_bucket {
         assert!(Limit::new(2, 1, longest).is_none(), "1,169 years are too long");
         let greatest = limit(u32::MAX, u32::MAX, SECOND);
         assert!(emptied(greatest).available(SECOND / 2) == u32::MAX / 2, "half of them after half a second");
+    }
+
+    /// 31 times 1,190,112,520,884,487,201 is twice `u64::MAX`, and one more.
+    #[test]
+    fn half_a_nanosecond_more_than_584_years_is_too_long() {
+        let per = Duration::from_nanos(1_190_112_520_884_487_201);
+        let longer = Limit::new(31, 2, per);
+        assert!(longer.is_none(), "an empty bucket takes u64::MAX nanoseconds and a half to fill: {longer:?}");
+        let mut bucket = emptied(limit(31, 2, per - NANOSECOND));
+        let Err(Refused::Wait { retry_after }) = bucket.take(31, Duration::ZERO) else {
+            panic!("with a nanosecond less for each two tokens it is sound, and empty")
+        };
+        assert!(
+            retry_after == Duration::from_nanos(u64::MAX - 15),
+            "31 tokens, half a nanosecond less for each: full 15 and a half before u64::MAX and a half: {retry_after:?}"
+        );
+    }
+
+    /// Four each 2,338 years are one each 584.
+    #[test]
+    fn the_period_itself_may_be_longer() {
+        let longest = Duration::from_nanos(u64::MAX);
+        let mut bucket = emptied(limit(1, 4, 4 * longest));
+        assert!(bucket.take(1, longest - NANOSECOND).is_err(), "584 years are not over");
+        assert!(bucket.take(1, longest).is_ok(), "and now they are");
+        let longer = Limit::new(1, 4, 4 * longest + NANOSECOND);
+        assert!(longer.is_none(), "a quarter of a nanosecond more than u64::MAX: {longer:?}");
+        assert!(Limit::new(1, u32::MAX, Duration::MAX).is_some(), "one each 136 years, however long the period");
     }
 }
 
@@ -417,6 +446,88 @@ mod stage_3_one_for_each_client {
         assert!(more == wait(ms(100)), "she took ten at 1 s, and it is 1 s: {more:?}");
     }
 
+    /// The fixed moment may lie long ago. A `u64` has room for 584 years of nanoseconds.
+    #[test]
+    fn the_clock_may_have_been_started_long_ago() {
+        let longest = Duration::from_nanos(u64::MAX);
+        for at in [longest - SECOND, longest, longest + SECOND, 3 * longest, Duration::MAX / 2] {
+            let mut limiter = limiter(1);
+            assert!(limiter.take(ALICE, 10, at).is_ok(), "alice is new at {at:?}");
+            let more = limiter.take(ALICE, 1, at);
+            assert!(more == wait(ms(100)), "alice has used up hers at {at:?}: {more:?}");
+            let bob = limiter.take(BOB, 1, at);
+            let crowded = Err(Denied::Crowded { retry_after: SECOND });
+            assert!(bob == crowded, "alice's bucket is full a second after {at:?}, and room is for one: {bob:?}");
+            let later = [limiter.take(BOB, 1, at + SECOND - NANOSECOND), limiter.take(BOB, 10, at + SECOND)];
+            assert!(later == [Err(Denied::Crowded { retry_after: NANOSECOND }), Ok(())], "a second later: {later:?}");
+        }
+        let mut limiter = limiter(1);
+        let served = [limiter.take(ALICE, 10, SECOND), limiter.take(BOB, 10, Duration::MAX / 2)];
+        assert!(served == [Ok(()), Ok(())], "alice's bucket has been full for ages: {served:?}");
+    }
+
+    #[test]
+    fn where_there_is_no_room_at_all_everybody_is_crowded_out() {
+        let mut limiter = limiter(0);
+        assert!(limiter.take(ALICE, 0, SECOND).is_ok(), "nothing is always there");
+        let too_much = limiter.take(ALICE, 11, SECOND);
+        assert!(too_much == Err(Denied::Limited(Refused::TooMuch { burst: 10 })), "11 of 10: {too_much:?}");
+        let alice = limiter.take(ALICE, 1, SECOND);
+        let for_ever = Err(Denied::Crowded { retry_after: Duration::MAX });
+        assert!(alice == for_ever, "nobody can ever be remembered, so nobody can be forgotten: {alice:?}");
+        assert!(limiter.remembered() == 0, "{} are remembered, and there is no room", limiter.remembered());
+    }
+
+    /// Somebody wants no bound, and says so.
+    #[test]
+    fn room_is_not_taken_before_it_is_needed() {
+        let mut limiter = limiter(usize::MAX);
+        let served = [limiter.take(ALICE, 10, SECOND), limiter.take(BOB, 10, SECOND)];
+        assert!(served == [Ok(()), Ok(())], "there is room for everybody: {served:?}");
+    }
+
+    /// Alice has taken one token, and is the first who may be forgotten, after a second. Until then Bob comes a thousand times. His name is shared, and
+    /// counts how often it is kept: as a key here, as a key there, but not once for each request.
+    #[test]
+    fn who_comes_often_takes_no_more_room() {
+        let (alice, bob): (Arc<str>, Arc<str>) = ("alice".into(), "bob".into());
+        let mut limiter = Limiter::new(limit(1_000, 1, SECOND), 2);
+        assert!(limiter.take(&alice, 1, ms(0)).is_ok(), "alice is new");
+        let given = (0..1_000).filter(|&at| limiter.take(&bob, 1, ms(at)).is_ok()).count();
+        let kept = Arc::strong_count(&bob) - 1;
+        assert!(given == 1_000, "a burst of 1,000, and bob was given {given}");
+        assert!(kept <= 16, "two clients are remembered, and after 1,000 requests bob's name is kept {kept} times");
+    }
+
+    /// One comes each 100 µs and takes one token of ten a second. Each bucket is full again after 100 ms.
+    #[test]
+    fn a_hundred_thousand_clients_go_by_in_the_memory_of_a_thousand() {
+        let mut limiter = limiter(1_000);
+        for client in 0..100_000 {
+            let served = limiter.take(&client, 1, client * Duration::from_micros(100));
+            assert!(
+                served.is_ok(),
+                "client {client}: when it comes, the one that came 1,000 before it is full: {served:?}"
+            );
+            assert!(limiter.remembered() <= 1_000, "{} are remembered, room is for 1,000", limiter.remembered());
+        }
+    }
+
+    /// No clock here: whoever looks at all of 50,000 clients for each of 150,000 requests is stopped by the runner's deadline.
+    #[test]
+    fn who_is_served_is_decided_without_looking_at_everybody() {
+        let mut limiter = limiter(50_000);
+        for round in 1..=2 {
+            let given = (0..50_000).filter(|client| limiter.take(client, 1, ms(round)).is_ok()).count();
+            assert!(given == 50_000, "round {round}: each of 50,000 may burst, and {given} were given a token");
+        }
+        let newcomers = (50_000..100_000).filter(|client| limiter.take(client, 1, ms(3)).is_ok()).count();
+        assert!(
+            newcomers == 0,
+            "50,000 buckets are not full, room is for as many, and {newcomers} newcomers were served"
+        );
+    }
+
     /// A handful of clients and less room than they need.
     #[test]
     fn every_client_gets_exactly_its_own_unless_it_is_new_in_a_crowd() {
@@ -442,9 +553,10 @@ mod stage_3_one_for_each_client {
                 let others = (0..laws.len()).filter(|&other| other != client && !laws[other].is_full(latest)).count();
                 let (is_full, allowed) = (laws[client].is_full(latest), laws[client].allows(wanted, latest));
                 let crowded = is_full && (1..=burst).contains(&wanted) && others >= capacity;
+                let remembered = limiter.remembered();
                 let got = limiter.take(&client, wanted, now);
                 let story = format!(
-                    "seed {seed}, step {step}: a burst of {burst}, {tokens} each {per:?}, room for {capacity}; client {client} wants {wanted} at {now:?}, the latest reading is {latest:?}"
+                    "seed {seed}, step {step}: a burst of {burst}, {tokens} each {per:?}, room for {capacity}, {remembered} remembered so far; client {client} wants {wanted} at {now:?}, the latest reading is {latest:?}"
                 );
                 match got {
                     Ok(()) => {
@@ -461,7 +573,17 @@ mod stage_3_one_for_each_client {
                             "{story}: {others} others have buckets that are not full; got {got:?}"
                         );
                     }
-                    Err(Denied::Limited(_)) => sometimes.saw("refused", wanted <= burst),
+                    Err(Denied::Limited(Refused::Wait { retry_after })) => {
+                        sometimes.saw("refused", true);
+                        let (law, then) = (&laws[client], latest + retry_after);
+                        assert!(
+                            !law.allows(wanted, then - NANOSECOND) && law.allows(wanted, then),
+                            "{story}: told to come back after {retry_after:?}; the law allows it a nanosecond earlier, or not even then"
+                        );
+                    }
+                    Err(Denied::Limited(Refused::TooMuch { burst: held })) => {
+                        assert!(wanted > burst && held == burst, "{story}: {got:?}");
+                    }
                 }
                 assert!(
                     got.is_ok() == (allowed && !crowded),

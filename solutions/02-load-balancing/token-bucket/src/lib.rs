@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What a client may do: `burst` at once, and in the long run `tokens` each `per`.
+///
+/// Whether one each ten minutes equals three each half hour is up to you.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
     burst: u32,
@@ -14,7 +16,8 @@ pub struct Limit {
 impl Limit {
     /// `tokens` come back each `per`, and at most `burst` lie in the bucket.
     ///
-    /// Nothing if one of the three is zero, or if an empty bucket takes more than `u64::MAX` nanoseconds (584 years) to fill.
+    /// Nothing if one of the three is zero, or if an empty bucket takes more than `u64::MAX` nanoseconds (584 years) to fill, be it by half a
+    /// nanosecond. Every other limit is sound, however long `per` is.
     #[must_use]
     pub fn new(burst: u32, tokens: u32, per: Duration) -> Option<Self> {
         let limit = Self { burst, tokens, per };
@@ -63,7 +66,8 @@ pub enum Refused {
 /// One client's tokens.
 ///
 /// Readings of the clock are given as the time since some fixed moment. One that lies before an earlier reading counts as that
-/// earlier one: threads read a clock in one order and may get here in another.
+/// earlier one: threads read a clock in one order and may get here in another. Whether a reading that comes with a wish for nothing, or for
+/// more than the burst, counts from then on is up to you.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     limit: Limit,
@@ -149,7 +153,8 @@ pub struct Limiter<K> {
 }
 
 impl<K: Ord + Clone> Limiter<K> {
-    /// Allows `limit` to each client, and remembers at most `capacity` of them.
+    /// Allows `limit` to each client, and remembers at most `capacity` of them. It takes room for those that it remembers, however often they
+    /// come, so a capacity of `usize::MAX` is no bound. With a capacity of 0, whoever wants a token is crowded out for ever: by [`Duration::MAX`].
     #[must_use]
     pub fn new(limit: Limit, capacity: usize) -> Self {
         Self { limit, capacity, latest: Duration::ZERO, buckets: BTreeMap::new(), full_at: BTreeSet::new() }
@@ -157,9 +162,9 @@ impl<K: Ord + Clone> Limiter<K> {
 
     // ANCHOR: limiter
     /// Takes `wanted` tokens from the bucket of `client` at `now`, or none. Readings of the clock count as in [`TokenBucket`],
-    /// over all clients.
+    /// over all clients. They lie 585 years or more before `Duration::MAX`.
     ///
-    /// Logarithmic in the number of clients, apart from those that it forgets.
+    /// Logarithmic in the number of clients, apart from those that it forgets: it never looks at all of them.
     ///
     /// # Errors
     /// [`Denied::Limited`] if the bucket refuses; [`Denied::Crowded`] if it would not, but the client would have to be
@@ -177,7 +182,7 @@ impl<K: Ord + Clone> Limiter<K> {
         match known {
             Some(known) => _ = self.full_at.remove(&(known.full_at(), client.clone())),
             None if self.buckets.len() < self.capacity => {}
-            None => return Err(Denied::Crowded { retry_after: self.first_full() - self.latest }),
+            None => return Err(Denied::Crowded { retry_after: self.until_full() }),
         }
         self.full_at.insert((bucket.full_at(), client.clone()));
         self.buckets.insert(client.clone(), bucket);
@@ -198,8 +203,8 @@ impl<K: Ord + Clone> Limiter<K> {
         }
     }
 
-    /// When the first bucket is full; never if there is none.
-    fn first_full(&self) -> Duration {
-        self.full_at.first().map_or(Duration::MAX, |&(full_at, _)| full_at)
+    /// How long it is until the first bucket is full; for ever if there is none.
+    fn until_full(&self) -> Duration {
+        self.full_at.first().map_or(Duration::MAX, |&(full_at, _)| full_at - self.latest)
     }
 }
