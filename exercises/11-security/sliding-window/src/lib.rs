@@ -32,13 +32,13 @@ impl Limit {
 /// A request was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Refused {
-    /// After how long one will be, if none is admitted until then. More than nothing.
+    /// After how long there will be room for one, if none is admitted until then. More than nothing.
     pub retry_after: Millis,
 }
 
 /// The exact answer: remembers when each request was admitted.
 ///
-/// A request admitted at `t` counts until `t + window`, and from then on no more.
+/// A request admitted at `t` counts until `t + window`, and from then on no more. It takes memory for what counts, not for the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Log {
     // TODO: what must be remembered of the requests that were admitted?
@@ -102,7 +102,7 @@ pub enum Command {
     Count(Client, Limit),
     /// Write one down, however many there are.
     Add(Client, Limit),
-    /// Forget this client one window from now, if nothing changes that until then.
+    /// Forget this client one window from now. A later `Expire` puts that off; an `Add` does not.
     Expire(Client, Limit),
     /// All three at once: check the limit; if there is room, add the request, and see that the client is forgotten in time.
     Script(Client, Limit),
@@ -138,12 +138,13 @@ impl Store {
     ///
     /// All commands for a client name the same limit, and either all of them are scripts or none is.
     ///
-    /// A client that is not known has no requests; [`Command::Count`] and [`Command::Expire`] do not make it known.
+    /// A client that is not known has no requests; [`Command::Count`] and [`Command::Expire`] do not make it known. Whoever is to be forgotten is
+    /// removed by the next command, whoever's it is.
     pub fn execute(&mut self, command: Command, now: Time) -> Reply {
         todo!("carry out {command:?} at {now} in {self:?}")
     }
 
-    /// How many clients take up memory at `now`.
+    /// How many clients are not yet forgotten at `now`.
     #[must_use]
     pub fn known(&self, now: Time) -> usize {
         todo!("how many clients {self:?} knows at {now}")

@@ -64,6 +64,32 @@ mod stage_1_the_log {
         assert!(got == Err(Refused { retry_after: Millis(600) }), "now those of 700 and 1,100 count: {got:?}");
     }
 
+    /// From the beginning to the end of time.
+    #[test]
+    fn a_window_may_be_longer_than_any_clock_runs() {
+        let mut log = Log::new(Limit::new(1, Millis(u64::MAX)).expect("more than nothing"));
+        assert!(log.admit(Time(1)) == Ok(()), "the first");
+        let got = log.admit(Time(2));
+        assert!(
+            got == Err(Refused { retry_after: Millis(u64::MAX - 1) }),
+            "a millisecond of 2⁶⁴ − 1 has passed: {got:?}"
+        );
+    }
+
+    /// Ten thousand windows, each with two requests.
+    #[test]
+    fn what_is_kept_is_all_that_takes_up_memory() {
+        let mut log = Log::new(a_second(2));
+        let shown = |log: &Log| format!("{log:?}").len();
+        assert!(burst(2, || log.admit(Time(1_000)).is_ok()) == 2, "the first two");
+        let first = shown(&log);
+        for window in 2..10_000 {
+            assert!(burst(2, || log.admit(Time(window * 1_000)).is_ok()) == 2, "two in window {window}");
+        }
+        let now = shown(&log);
+        assert!(now < 3 * first, "two count, as at the beginning, and the log has grown from {first} to {now} letters");
+    }
+
     #[test]
     fn requests_of_the_same_millisecond_are_several() {
         let mut log = Log::new(a_second(3));
@@ -85,7 +111,11 @@ mod stage_1_the_log {
                 let before = in_window(&admitted, now, limit.window());
                 let room = before < limit.requests() as usize;
                 let got = log.admit(now).is_ok();
-                assert!(got == room, "seed {seed}: {limit:?} and {before} in the window at {now}: admitted {got}");
+                let (right, did) = if room { ("admitted", "refused") } else { ("refused", "admitted") };
+                assert!(
+                    got == room,
+                    "seed {seed}: {limit:?}, {before} in the window at {now}: must be {right}, was {did}"
+                );
                 sometimes.saw("one is refused", !got);
                 sometimes.saw("one is admitted after a refusal", got && refused);
                 sometimes.saw("several at one time", got && admitted.last() == Some(&now));
@@ -146,7 +176,7 @@ mod stage_2_two_numbers {
     /// Two numbers are of two windows; after a pause both are of windows long past.
     #[test]
     fn after_a_pause_nothing_counts() {
-        for pause in [2_000, 3_000, 60_000] {
+        for pause in [2_000, 3_000, 60_000, 65_536_000, 65_537_000, 4_294_968_000] {
             let mut counter = Counter::new(a_second(100));
             burst(100, || counter.admit(Time(999)));
             let admitted = burst(500, || counter.admit(Time(pause)));
@@ -169,9 +199,41 @@ mod stage_2_two_numbers {
         assert!(admitted == 1, "9 + 1 is 10: admitted {admitted}");
     }
 
-    /// A limit of four thousand million a day, and the last millisecond of time.
+    /// Limit, window, when the window before was filled, now, and for how many there is room.
+    #[test]
+    fn an_estimate_is_exact_for_any_window() {
+        for (requests, window, now, room, why) in [
+            (15, 3_000, 4_000, 5, "two thirds of 15 are 10"),
+            (1_000, 60_000, 60_030, 0, "999.5 + 1 is more than 1,000"),
+            (1_000, 60_000, 60_060, 1, "999 + 1 is 1,000"),
+            (100_000, 86_400_000, 87_266_591, 1_002, "1,002.99 of 100,000 have faded"),
+        ] {
+            let mut counter = Counter::new(Limit::new(requests, Millis(window)).expect("more than nothing"));
+            assert!(burst(requests, || counter.admit(Time(0))) == requests, "nothing came before");
+            let admitted = burst(requests, || counter.admit(Time(now)));
+            assert!(admitted == room, "{why}: {requests} in {window} ms, full at 0; at {now} it admits {admitted}");
+        }
+    }
+
+    /// After seven weeks of milliseconds a clock of 32 bits begins anew.
+    #[test]
+    fn a_late_window_is_like_an_early_one() {
+        let late = 4_294_968_000;
+        let mut counter = Counter::new(a_second(100));
+        assert!(burst(500, || counter.admit(Time(late + 999))) == 100, "nothing came before");
+        let admitted = burst(500, || counter.admit(Time(late + 1_500)));
+        assert!(admitted == 50, "half of 100 count: admitted {admitted}");
+    }
+
+    /// A limit of four thousand million a day, or in two months, and the last millisecond of time.
     #[test]
     fn large_numbers_are_no_exception() {
+        let months = Limit::new(u32::MAX, Millis(5_000_000_000)).expect("more than nothing");
+        assert!(Counter::new(months).admit(Time(25_000_000_000)), "one of four thousand million");
+        let mut ever = Counter::new(Limit::new(3, Millis(u64::MAX)).expect("more than nothing"));
+        let admitted = burst(4, || ever.admit(Time(0)));
+        assert!(admitted == 3, "three in all of time: admitted {admitted}");
+
         let day = Limit::new(u32::MAX, Millis(86_400_000)).expect("more than nothing");
         let mut counter = Counter::new(day);
         assert!(counter.admit(Time(86_400_000 * 5)), "one of four thousand million");
@@ -222,10 +284,10 @@ mod stage_3_one_step {
     fn a_script_decides_as_the_log_does() {
         let (mut store, limit) = (Store::new(), a_second(2));
         assert!(script(&mut store, GINA, limit, 100) == Ok(()), "the first");
-        assert!(script(&mut store, GINA, limit, 100) == Ok(()), "the second, in the same millisecond");
+        assert!(script(&mut store, GINA, limit, 300) == Ok(()), "the second");
         let got = script(&mut store, GINA, limit, 700);
-        assert!(got == Err(Refused { retry_after: Millis(400) }), "two of 100 count until 1,100: {got:?}");
-        assert!(script(&mut store, GINA, limit, 1_100) == Ok(()), "they count no more");
+        assert!(got == Err(Refused { retry_after: Millis(400) }), "the one of 100 counts until 1,100: {got:?}");
+        assert!(script(&mut store, GINA, limit, 1_100) == Ok(()), "it counts no more");
     }
 
     #[test]
@@ -251,6 +313,34 @@ mod stage_3_one_step {
         }
     }
 
+    /// A thousand addresses, each once, two seconds apart.
+    #[test]
+    fn whoever_is_forgotten_takes_up_no_memory() {
+        let (mut store, limit) = (Store::new(), a_second(2));
+        let mut shown = vec![];
+        for client in 0..1_000 {
+            assert!(script(&mut store, Client(client), limit, u64::from(client) * 2_000) == Ok(()), "one of two");
+            shown.push(format!("{store:?}").len());
+        }
+        let (first, last) = (shown[0], shown[999]);
+        assert!(
+            last < 3 * first,
+            "one client is known, as at the beginning; the store has grown from {first} to {last} letters"
+        );
+    }
+
+    /// Gina may come once in a second, Hugo once in ten milliseconds.
+    #[test]
+    fn each_client_has_its_own_limit_and_its_own_time() {
+        let (mut store, fast) = (Store::new(), Limit::new(1, Millis(10)).expect("more than nothing"));
+        assert!(script(&mut store, GINA, a_second(1), 0) == Ok(()), "Gina's first");
+        assert!(script(&mut store, HUGO, fast, 500) == Ok(()), "Hugo's first");
+        let known = [509, 510].map(|now| store.known(Time(now)));
+        assert!(known == [2, 1], "Hugo is forgotten at 510, Gina at 1,000: {known:?} known at 509 and 510");
+        let got = script(&mut store, GINA, a_second(1), 600);
+        assert!(got == Err(Refused { retry_after: Millis(400) }), "Gina's second, 600 ms after her first: {got:?}");
+    }
+
     /// Asked at 0, at 900 and then again: what counts must still be there.
     #[test]
     fn nothing_is_forgotten_that_still_counts() {
@@ -267,19 +357,28 @@ mod stage_3_one_step {
     fn each_call_does_its_part_only() {
         let (mut store, limit) = (Store::new(), a_second(1));
         let mut ask = |command, now| store.execute(command, Time(now));
-        assert!(ask(Command::Count(GINA, limit), 0) == Reply::Count(0), "nobody has asked");
-        assert!(ask(Command::Expire(GINA, limit), 0) == Reply::Expires, "there is nothing to forget");
+        let got = ask(Command::Count(GINA, limit), 0);
+        assert!(got == Reply::Count(0), "nobody has asked: {got:?}");
+        let got = ask(Command::Expire(GINA, limit), 0);
+        assert!(got == Reply::Expires, "there is nothing to forget: {got:?}");
         for _ in 0..3 {
-            assert!(ask(Command::Add(GINA, limit), 500) == Reply::Added, "adding does not look at the limit");
+            let got = ask(Command::Add(GINA, limit), 500);
+            assert!(got == Reply::Added, "adding does not look at the limit: {got:?}");
         }
-        assert!(ask(Command::Count(GINA, limit), 1_499) == Reply::Count(3), "three of 500");
-        assert!(ask(Command::Count(HUGO, limit), 1_499) == Reply::Count(0), "none is Hugo's");
-        assert!(ask(Command::Count(GINA, limit), 1_500) == Reply::Count(0), "a second later none counts");
+        let got = ask(Command::Count(GINA, limit), 1_499);
+        assert!(got == Reply::Count(3), "three of 500, and no `Expire` since Gina is known: {got:?}");
+        let got = ask(Command::Count(HUGO, limit), 1_499);
+        assert!(got == Reply::Count(0), "none is Hugo's: {got:?}");
+        let got = ask(Command::Count(GINA, limit), 1_500);
+        assert!(got == Reply::Count(0), "a second later none counts: {got:?}");
         let known = store.known(Time(1_000_000));
         assert!(known == 1, "nobody said when to forget Gina, and nobody has heard of Hugo: {known} known");
         store.execute(Command::Expire(GINA, limit), Time(2_000));
+        store.execute(Command::Add(GINA, limit), Time(2_900));
         let known = [2_999, 3_000].map(|now| store.known(Time(now)));
-        assert!(known == [1, 0], "forgotten a second after the call: {known:?} known at 2,999 and 3,000");
+        assert!(known == [1, 0], "`Expire` at 2,000, `Add` at 2,900: {known:?} known at 2,999 and 3,000");
+        let got = store.execute(Command::Count(GINA, limit), Time(3_000));
+        assert!(got == Reply::Count(0), "whoever is forgotten has no requests: {got:?}");
         store.execute(Command::Expire(GINA, limit), Time(3_000));
         assert!(store.known(Time(3_000)) == 0, "whoever is forgotten stays so");
     }
@@ -302,6 +401,15 @@ mod stage_3_one_step {
         let check = Check { client, limit, way: Way::ThreeCalls };
         let begin = check.begin();
         assert!(begin == Next::Send(Command::Count(client, limit)), "it begins with {begin:?}");
+        for requests in [1, 100] {
+            let check = Check { limit: a_second(requests), ..check };
+            for (count, next) in
+                [(requests - 1, Next::Send(Command::Add(client, check.limit))), (requests, Next::Refuse)]
+            {
+                let got = check.hear(Reply::Count(count));
+                assert!(got == next, "{count} count of {requests}: it should {next:?}, and does {got:?}");
+            }
+        }
         for (reply, next) in [
             (Reply::Count(0), Next::Send(Command::Add(client, limit))),
             (Reply::Count(1), Next::Send(Command::Add(client, limit))),

@@ -33,13 +33,13 @@ impl Limit {
 /// A request was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Refused {
-    /// After how long one will be, if none is admitted until then. More than nothing.
+    /// After how long there will be room for one, if none is admitted until then. More than nothing.
     pub retry_after: Millis,
 }
 
 /// The exact answer: remembers when each request was admitted.
 ///
-/// A request admitted at `t` counts until `t + window`, and from then on no more.
+/// A request admitted at `t` counts until `t + window`, and from then on no more. It takes memory for what counts, not for the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Log {
     limit: Limit,
@@ -65,7 +65,7 @@ impl Log {
         self.forget(now);
         match self.admitted.front() {
             Some(&oldest) if self.admitted.len() >= self.limit.requests as usize => {
-                Err(Refused { retry_after: (oldest + self.limit.window).since(now) })
+                Err(Refused { retry_after: Millis(self.limit.window.0 - now.since(oldest).0) })
             }
             _ => {
                 self.admitted.push_back(now);
@@ -92,7 +92,7 @@ impl Log {
     }
 
     fn forget(&mut self, now: Time) {
-        while self.admitted.front().is_some_and(|&oldest| oldest + self.limit.window <= now) {
+        while self.admitted.front().is_some_and(|&oldest| now.since(oldest) >= self.limit.window) {
             self.admitted.pop_front();
         }
     }
@@ -154,7 +154,7 @@ pub enum Command {
     Count(Client, Limit),
     /// Write one down, however many there are.
     Add(Client, Limit),
-    /// Forget this client one window from now, if nothing changes that until then.
+    /// Forget this client one window from now. A later `Expire` puts that off; an `Add` does not.
     Expire(Client, Limit),
     /// All three at once: check the limit; if there is room, add the request, and see that the client is forgotten in time.
     Script(Client, Limit),
@@ -197,7 +197,8 @@ impl Store {
     ///
     /// All commands for a client name the same limit, and either all of them are scripts or none is.
     ///
-    /// A client that is not known has no requests; [`Command::Count`] and [`Command::Expire`] do not make it known.
+    /// A client that is not known has no requests; [`Command::Count`] and [`Command::Expire`] do not make it known. Whoever is to be forgotten is
+    /// removed by the next command, whoever's it is.
     pub fn execute(&mut self, command: Command, now: Time) -> Reply {
         self.clients.retain(|_, entry| entry.expires.is_none_or(|expires| now < expires));
         match command {
@@ -210,7 +211,7 @@ impl Store {
             }
             Command::Expire(client, limit) => {
                 if let Some(entry) = self.clients.get_mut(&client) {
-                    entry.expires = Some(now + limit.window);
+                    entry.expires = Some(one_window_after(now, limit));
                 }
                 Reply::Expires
             }
@@ -218,14 +219,14 @@ impl Store {
                 let entry = self.entry(client, limit);
                 let verdict = entry.log.admit(now);
                 if verdict.is_ok() {
-                    entry.expires = Some(now + limit.window);
+                    entry.expires = Some(one_window_after(now, limit));
                 }
                 Reply::Script(verdict)
             }
         }
     }
 
-    /// How many clients take up memory at `now`.
+    /// How many clients are not yet forgotten at `now`.
     #[must_use]
     pub fn known(&self, now: Time) -> usize {
         self.clients.values().filter(|entry| entry.expires.is_none_or(|expires| now < expires)).count()
@@ -234,6 +235,10 @@ impl Store {
     fn entry(&mut self, client: Client, limit: Limit) -> &mut Entry {
         self.clients.entry(client).or_insert_with(|| Entry { log: Log::new(limit), expires: None })
     }
+}
+
+fn one_window_after(now: Time, limit: Limit) -> Time {
+    Time(now.0.saturating_add(limit.window.0))
 }
 
 /// How a gateway asks the store.
