@@ -96,11 +96,19 @@ fn put(out: &Path, page: &str, name: &str, script: &str) -> Result<String> {
 /// The player of runs: the kit's own, with its style, and what connects it to a sandbox.
 fn player(project: &Project) -> Result<String> {
     let connection = fs::read_to_string(project.book().join("theme/js/run.js"))?;
-    let style = serde_json::to_string(kit::trace::PLAYER_STYLE)?;
+    let style = serde_json::to_string(&lean(kit::trace::PLAYER_STYLE))?;
     Ok(format!(
-        "{}\ndocument.head.appendChild(document.createElement('style')).textContent = {style};\n{connection}",
-        kit::trace::PLAYER_SCRIPT
+        "{}document.head.appendChild(document.createElement('style')).textContent = {style};\n{}",
+        lean(kit::trace::PLAYER_SCRIPT),
+        lean(&connection)
     ))
+}
+
+/// `script`, or a style sheet, without lines that are nothing but a comment and without indentation. No text of ours goes on over
+/// the end of its line, so nothing that is said changes.
+fn lean(script: &str) -> String {
+    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+    lines.fold(String::with_capacity(script.len()), |lean, line| lean + line + "\n")
 }
 
 /// The module of the figure `name`: compiled once by this process where that can be done, or else the committed one.
@@ -214,6 +222,18 @@ fn base64(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
+
+    #[test]
+    fn what_is_left_out_of_a_script_is_for_its_authors() {
+        assert_eq!(lean("// Why.\n\n  a('//');\n    // How.\n  b();\n"), "a('//');\nb();\n");
+    }
+
+    #[test]
+    fn no_text_in_a_script_goes_on_over_the_end_of_its_line() {
+        for line in kit::trace::PLAYER_SCRIPT.lines().chain(include_str!("../../theme/js/run.js").lines()) {
+            assert!(line.matches('`').count() % 2 == 0 && !line.ends_with('\\'), "{line}");
+        }
+    }
 
     /// The examples of RFC 4648, section 10.
     #[test]

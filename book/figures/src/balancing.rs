@@ -124,7 +124,7 @@ fn draw(p: &Params) -> Drawing {
     // A hundred seconds and twenty milliseconds on one scale: each tenfold is as long as the next.
     let scale = Scale::Log(10.0, 1e6);
     bars(
-        "99 of 100 answers come within (each tenfold as long)",
+        "99 of 100 answers come within (log scale)",
         320.0,
         &mut svg,
         &|at| scale.place(runs[at].quantile(99) as f64),

@@ -26,7 +26,8 @@ const SANDBOX: Sandbox = Sandbox {
             "Neither",
             "Both, once somebody retries",
         ],
-        answer: "The one that answers from its own copy, and that is why its two clients are told what no single register could have told                  them. The other refuses the client on the small side; whoever asks on the large side is served.",
+        answer: "The one that answers from its own copy, and that is why its two clients are told what no single register could have told \
+                 them. The other refuses the client on the small side; whoever asks on the large side is served.",
     },
     controls: &[
         Control::choice("mode", "The register", &[("cp", "would rather refuse"), ("ap", "always answers")], "cp"),

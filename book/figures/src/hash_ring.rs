@@ -93,8 +93,8 @@ fn draw(p: &Params) -> Drawing {
     let Band { low, high, .. } = band(count, vnodes);
     let points = if vnodes == 1 { "one point".to_owned() } else { format!("{vnodes} points") };
     let mut sentence = format!(
-        "With {points} for each of {count} nodes, the busiest holds {peak:.2} times its fair share; in eight of ten clusters \
-         it is between {low:.2} and {high:.2}."
+        "With {points} for each of {count} nodes, the busiest holds {peak:.2} times its fair share; in one cluster of ten it \
+         is under {low:.2}, in one over {high:.2}."
     );
     if let Some(leaver) = leaver {
         let moved = || arcs.iter().filter(|arc| arc.owner != arc.heir);

@@ -1,16 +1,15 @@
 //! The parameters of a figure, as a page writes them: `nodes=4 policy="two choices"`.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{cell::RefCell, fmt};
 
 /// Values by name. Getters take the default, so a figure's signature stands where it is drawn.
+///
+/// There are a handful, and every module for the browser holds this code: lists, not trees.
 #[derive(Debug, Clone, Default)]
 pub struct Params {
-    given: BTreeMap<String, String>,
-    asked: RefCell<BTreeSet<String>>,
+    given: Vec<(String, String)>,
+    /// In the order of the alphabet.
+    asked: RefCell<Vec<String>>,
     unreadable: RefCell<Vec<String>>,
 }
 
@@ -38,9 +37,10 @@ impl Params {
                 Some(quoted) => quoted.split_once('"').ok_or_else(fail)?,
                 None => after.split_at(after.find(char::is_whitespace).unwrap_or(after.len())),
             };
-            if params.given.insert(key.to_owned(), value.to_owned()).is_some() {
+            if params.value(key).is_some() {
                 return Err(fail());
             }
+            params.given.push((key.to_owned(), value.to_owned()));
             rest = after.trim_start();
         }
         Ok(params)
@@ -49,8 +49,13 @@ impl Params {
     /// The same with `key` set to `value`.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
-        self.given.insert(key.to_owned(), value.to_string());
+        self.given.retain(|(given, _)| given != key);
+        self.given.push((key.to_owned(), value.to_string()));
         self
+    }
+
+    fn value(&self, key: &str) -> Option<&str> {
+        self.given.iter().find(|(given, _)| given == key).map(|(_, value)| value.as_str())
     }
 
     /// The number `key`, or `default` where the page does not give it.
@@ -85,8 +90,12 @@ impl Params {
     }
 
     fn read<T>(&self, key: &str, default: T, wanted: &str, parse: impl FnOnce(&str) -> Option<T>) -> T {
-        self.asked.borrow_mut().insert(key.to_owned());
-        let Some(text) = self.given.get(key) else { return default };
+        let mut asked = self.asked.borrow_mut();
+        let place = asked.partition_point(|known| known.as_str() < key);
+        if asked.get(place).is_none_or(|known| known != key) {
+            asked.insert(place, key.to_owned());
+        }
+        let Some(text) = self.value(key) else { return default };
         parse(text).unwrap_or_else(|| {
             self.unreadable.borrow_mut().push(format!("`{key}={text}` is not {wanted}"));
             default
@@ -96,10 +105,11 @@ impl Params {
     /// What the figure could not read or never asked for; `None` if all is well.
     pub(crate) fn complaints(&self) -> Option<String> {
         let asked = self.asked.borrow();
-        let unused = self.given.keys().filter(|key| !asked.contains(*key)).map(|key| {
-            let known = asked.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            format!("it has no parameter `{key}`; it reads: {known}")
-        });
+        let unused = self
+            .given
+            .iter()
+            .filter(|(key, _)| !asked.contains(key))
+            .map(|(key, _)| format!("it has no parameter `{key}`; it reads: {}", asked.join(", ")));
         let all: Vec<_> = self.unreadable.borrow().iter().cloned().chain(unused).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }

@@ -77,20 +77,22 @@ fn draw(p: &Params) -> Drawing {
     let first = leader(&sim);
     let elected = sim.now();
 
+    let patience = match spread {
+        0 => format!("all timeouts at {LEAST} ms"),
+        _ => format!("timeouts from {LEAST} to {} ms", LEAST + spread),
+    };
     let mut sentence = match first {
         Some((leader, term)) => {
             let name = NAMES[leader.0];
             format!(
-                "With timeouts from {LEAST} to {} ms, all follow {name} in term {term} after {} ms.",
-                LEAST + spread,
+                "With {patience}, all follow {name} in term {term} after {} ms.",
                 elected.0
             )
         }
         None => {
             let term = sim.cluster().up().map(|(_, node)| node.saved().term).max().unwrap_or_default();
             format!(
-                "With timeouts from {LEAST} to {} ms, nobody leads after {} ms and {term} terms.",
-                LEAST + spread,
+                "With {patience}, nobody leads after {} ms and {term} terms.",
                 elected.0
             )
         }

@@ -120,7 +120,7 @@ fn older_entry(sim: &mut Sim<Server>, own_term: bool) -> String {
     until(sim, &|sim| sim.node(B).is_some_and(|node| node.log().last() == 1));
     sim.run_for(Millis(10));
     let commit = sim.node(A).map_or(0, Server::commit);
-    sim.note(format!("Command 1 is on a and b; a calls {commit} entries committed."));
+    sim.note(format!("Command 1 is on a and b; a has committed {commit}."));
     if own_term {
         sim.note("a takes command 3, of its own term.");
         let call = sim.call(A, 3);

@@ -57,8 +57,10 @@ fn draw_event(svg: &mut Svg, what: &What, lanes: &[String], x: &impl Fn(usize) -
         What::Called { lane, label, .. } => boxed(svg, (x(*lane), y), &format!("{label}?"), "grid line"),
         What::Replied { lane, label, .. } => boxed(svg, (x(*lane), y), label, "ink line"),
         What::Broken { law, because } => {
-            svg.line("bad", (LEFT, y), (WIDTH - 4.0, y));
-            words(svg, "bad small", (f64::midpoint(LEFT, WIDTH), y - 4.0), &format!("✕ {law}: {because}"));
+            // The law and the reason are too long for one line.
+            svg.line("bad", (LEFT, y - 13.0), (WIDTH - 4.0, y - 13.0));
+            words(svg, "bad small", (f64::midpoint(LEFT, WIDTH), y), &format!("✕ {law}:"));
+            words(svg, "bad small", (f64::midpoint(LEFT, WIDTH), y + 14.0), because);
         }
         other => {
             if let Some(lane) = other.lanes().first() {

@@ -102,13 +102,14 @@ fn draw(p: &Params) -> Drawing {
         if holds { format!("; the forecasts are {forecast:.1} s and {:.1}", mean_herd(beta)) } else { String::new() };
     let sentence = format!(
         "{} readers a second, {} s to compute, β = {}: {early} of {} values were refreshed early, {mean_lead:.1} s before expiry \
-         on average, and {:.1} readers computed at once{forecasts}. With a plain time to live {:.1} readers compute at once, and \
+         on average, and {:.1} readers computed at once, {:.0} times an hour{forecasts}. With a plain time to live {:.1} readers compute at once, and \
          wait for it.",
         rate.0,
         recompute.0 as f64 / 1_000.0,
         beta.get(),
         coins.herds.len(),
         herds[1],
+        work[1],
         herds[0],
     );
     let alt = format!(
@@ -147,17 +148,13 @@ fn draw_leads(svg: &mut Svg, coins: &Run, widest: f64, below: impl Fn(f64) -> f6
     let ticks: Vec<(f64, String)> =
         (0..=(widest / step) as u32).map(|i| (f64::from(i) * step, format!("{}", f64::from(i) * step))).collect();
     let ticks: Vec<_> = ticks.iter().map(|(at, label)| (*at, label.as_str())).collect();
-    axes.draw(svg, ("seconds before expiry", &ticks), ("when the first volunteer begins", &[(0.0, "0")]));
+    axes.draw(svg, ("seconds before expiry", &ticks), ("the first volunteer (bars: run, line: law)", &[(0.0, "0")]));
     for bin in 0..BINS {
         let ((left, upper), (right, base)) = (axes.at(edge(bin + 1), share(bin)), axes.at(edge(bin), 0.0));
         svg.rect("s0 fill", (left, upper), right - left - 1.0, base - upper);
     }
     let middle = |bin: usize| (edge(bin) + edge(bin + 1)) / 2.0;
     svg.polyline("s1 line", &(0..BINS).map(|bin| axes.at(middle(bin), expected[bin])).collect::<Vec<_>>());
-    // Where fewer of the bars are.
-    let is_late = (0..BINS / 2).map(share).sum::<f64>() > 0.5;
-    let (anchor, x) = if is_late { (Anchor::Start, axes.left + 8.0) } else { (Anchor::End, axes.right - 8.0) };
-    svg.text("ink small", (x, axes.top + 16.0), anchor, "bars: run; line: law");
 }
 
 fn draw_pair(svg: &mut Svg, top: f64, title: &str, names: &[String; 2], values: [f64; 2], digits: usize) {

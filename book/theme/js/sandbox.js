@@ -9,7 +9,7 @@
   const awaited = {};
   window.sandbox = (name, text) => awaited[name](text);
 
-  // Resolves to a function from parameters to { svg, sentence, alt, run }.
+  // Resolves to a function from parameters to a promise of { svg, sentence, alt, run }.
   async function load(name, address, player) {
     const text = await new Promise((resolve, reject) => {
       awaited[name] = resolve;
@@ -18,9 +18,12 @@
     if (player && !window.playRun) await fetch_script(player);
     const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
     const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-    const { instance } = await WebAssembly.instantiate(await new Response(plain).arrayBuffer());
-    const { memory, room, draw } = instance.exports;
-    return (params) => {
+    const compiled = await WebAssembly.compile(await new Response(plain).arrayBuffer());
+    let instance = null;
+    return async (params) => {
+      // A module takes no memory back: when it has much, a fresh one goes on.
+      if (!instance || instance.exports.memory.buffer.byteLength > 32 << 20) instance = await WebAssembly.instantiate(compiled);
+      const { memory, room, draw } = instance.exports;
       const asked = new TextEncoder().encode(params);
       const at = room(asked.length);
       new Uint8Array(memory.buffer, at, asked.length).set(asked);
@@ -80,7 +83,7 @@
         const draw = await drawing;
         while (again) {
           again = false;
-          const answer = draw([fixed, ...chosen().map((pair) => pair.join('='))].join(' ').trim());
+          const answer = await draw([fixed, ...chosen().map((pair) => pair.join('='))].join(' ').trim());
           show(answer);
           await new Promise((resolve) => setTimeout(resolve));
         }

@@ -7,7 +7,11 @@ use crate::{
 };
 use anyhow::Result;
 use flate2::{Compression, write::GzEncoder};
-use std::{collections::BTreeMap, fs, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Write,
+};
 
 /// A page and all that it loads at once may weigh this much, compressed.
 const LIMIT: usize = 100 * 1024;
@@ -65,24 +69,39 @@ pub(super) fn pages(built: &Built) -> Result<Outcome> {
 
 /// Prints what each figure adds when it is touched, and judges it by [`FIGURE_LIMIT`].
 pub(super) fn figures(built: &Built) -> Result<Outcome> {
-    let folder = built.out.join("figures");
-    let modules = if folder.is_dir() { files(&folder)? } else { Vec::new() };
+    let mut figures = BTreeSet::new();
+    for page in built.pages.iter().filter(|page| page.path != "print.html") {
+        figures.extend(touches(&page.path, &page.html));
+    }
     let mut faults = Vec::new();
     let mut heaviest = 0;
-    println!("      gz bytes   live figure");
-    for file in &modules {
-        let weight = compressed(&fs::read(file)?)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        println!("      {weight:>8}   {name}");
+    // A missing file is the link check's to report.
+    let weigh = |path: &String| compressed(&fs::read(built.out.join(path)).unwrap_or_default());
+    println!("      gz bytes   module   player  live figure");
+    for (name, module, player) in &figures {
+        let (module, player) = (weigh(module)?, player.as_ref().map_or(Ok(0), weigh)?);
+        let weight = module + player;
+        println!("      {weight:>8}   {module:>6}   {player:>6}  {name}");
         if weight > FIGURE_LIMIT {
-            faults.push(format!("{name}: {weight} bytes gz, more than {FIGURE_LIMIT}"));
+            faults.push(format!("the first touch of {name} loads {weight} bytes gz, more than {FIGURE_LIMIT}"));
         }
         heaviest = heaviest.max(weight);
     }
     Ok(Outcome::from_faults(
         faults,
-        format!("{} of them, at most {heaviest} of {FIGURE_LIMIT} bytes gz", modules.len()),
+        format!("{} of them, at most {heaviest} of {FIGURE_LIMIT} bytes gz", figures.len()),
     ))
+}
+
+/// What the first touch of each figure of a page loads: the figure's name, its module, and the player if it plays a run.
+fn touches(page: &str, html: &str) -> Vec<(String, String, Option<String>)> {
+    let figure = |piece| {
+        let Piece::Tag(tag) = piece else { return None };
+        let module = resolve(page, tag.attribute("data-module")?)?;
+        let player = tag.attribute("data-player").and_then(|player| resolve(page, player));
+        Some((tag.attribute("data-figure").unwrap_or(&module).to_owned(), module, player))
+    };
+    pieces(html).into_iter().filter_map(figure).collect()
 }
 
 /// The files that a browser loads with the page, by kind.
@@ -120,6 +139,14 @@ fn compressed(bytes: &[u8]) -> Result<usize> {
 mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
+
+    #[test]
+    fn a_figure_that_plays_a_run_loads_the_player_too() {
+        let html = "<div data-figure=a data-module='../figures/a.js'></div>\
+                    <div data-figure=b data-module='../figures/b.js' data-player='../figures/run.js'></div>";
+        let [a, b, run] = ["figures/a.js", "figures/b.js", "figures/run.js"].map(str::to_owned);
+        assert_eq!(touches("ch/x.html", html), [("a".to_owned(), a, None), ("b".to_owned(), b, Some(run))]);
+    }
 
     #[test]
     fn only_what_is_loaded_at_once_counts() {

@@ -1,6 +1,9 @@
 //! One figure for the browser. The page's script asks for [`room`] in the module's memory, writes the parameters there
 //! (`nodes=4 vnodes=16`), and calls [`draw`].
 
+#[cfg(target_family = "wasm")]
+mod memory;
+
 use book_figures::{Figure, Params, named};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
