@@ -335,6 +335,17 @@ mod tests {
         names.iter().map(|&name| name.to_owned()).collect()
     }
 
+    /// CI proves a part of the exercises at each commit; a page that grew too long is seen at once.
+    #[test]
+    fn every_page_keeps_its_length_and_has_claims_and_topics() {
+        let workbook = Workbook::open().expect("tests run inside the workbook");
+        if workbook.catalog.root.join("handout.toml").exists() {
+            return; // a course that was handed out has pages, and not what proves them
+        }
+        let reasons: Vec<String> = workbook.catalog.exercises().flat_map(|exercise| book(&workbook, exercise)).collect();
+        assert!(reasons.is_empty(), "{}", reasons.join("\n"));
+    }
+
     #[test]
     fn words_are_counted_outside_code_directives_and_references() {
         assert_eq!(
