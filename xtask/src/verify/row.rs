@@ -342,7 +342,8 @@ mod tests {
         if workbook.catalog.root.join("handout.toml").exists() {
             return; // a course that was handed out has pages, and not what proves them
         }
-        let reasons: Vec<String> = workbook.catalog.exercises().flat_map(|exercise| book(&workbook, exercise)).collect();
+        let reasons: Vec<String> =
+            workbook.catalog.exercises().flat_map(|exercise| book(&workbook, exercise)).collect();
         assert!(reasons.is_empty(), "{}", reasons.join("\n"));
     }
 
