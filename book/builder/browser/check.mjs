@@ -163,7 +163,7 @@ async function attempt(what, act) {
   try { await act(); } catch (error) { fault(`${what}: ${error.message.split('\n')[0]}`); }
 }
 
-// Nothing wider than the window; no drawn text below 11 px; nothing that moves although motion is reduced.
+// Nothing wider than the window; no drawn text below 11 px or cut off; nothing that moves although motion is reduced.
 async function layout(page, where) {
   const found = await page.evaluate(() => {
     const root = document.documentElement;
@@ -171,16 +171,19 @@ async function layout(page, where) {
       ? [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > root.clientWidth + 1
         && !e.closest('pre, figure, .formula, .table-wrapper')).slice(0, 2).map((e) => e.outerHTML.slice(0, 100))
       : null;
-    const small = [];
+    const [small, cut] = [[], []];
     for (const text of document.querySelectorAll('main svg text')) {
       const matrix = text.getScreenCTM();
       const size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(matrix.a, matrix.b);
       if (size < 10.95) small.push(`${size.toFixed(1)} px: ${text.textContent.trim()}`);
+      const [own, frame] = [text.getBoundingClientRect(), text.ownerSVGElement.getBoundingClientRect()];
+      if (own.width && (own.left < frame.left - 2 || own.right > frame.right + 2)) cut.push(text.textContent.trim());
     }
     const moving = document.getAnimations().length > 0 || getComputedStyle(root).scrollBehavior === 'smooth';
-    return { wide, small, moving };
+    return { wide, small, cut, moving };
   });
   if (found.wide) fault(`${where}: the page is wider than the window: ${found.wide.join(' ')}`);
+  for (const text of found.cut.slice(0, 3)) fault(`${where}: drawn text is cut off: ${text}`);
   if (found.moving) fault(`${where}: something moves although motion is reduced`);
   for (const text of found.small.slice(0, 3)) fault(`${where}: drawn text is too small, ${text}`);
 }

@@ -163,6 +163,14 @@ impl Page<'_> {
                     paragraph = None;
                     None
                 }
+                // Question after question, one to a line: each is a paragraph of its own, or they are a wall.
+                Event::HardBreak
+                    if source[range.end..].starts_with("**")
+                        && paragraph.as_ref().is_some_and(|whole| source[..whole.start].lines().last() == Some(""))
+                        && source[..range.start].ends_with(['.', '?', '!']) =>
+                {
+                    Some(Ok("\n\n".to_owned()))
+                }
                 Event::InlineMath(latex) => Some(formula::inline(&latex)),
                 Event::DisplayMath(latex) => Some(formula::display_inside(&latex)),
                 Event::Text(_) if paragraph.is_some() && misplaced(&source[range.clone()]).is_some() => {

@@ -142,7 +142,7 @@ fn finish(project: &Project, folder: &Path, contents: &Contents, catalog: &Catal
         let html = html.replace("<pre><code", "<pre tabindex=\"0\"><code");
         // The empty corner of a table is no heading of anything.
         let html = html.replace("<th></th>", "<td></td>");
-        let html = live::place(project, folder, &page, &html)?;
+        let html = live::place(project, folder, &page, &whole_options(&html))?;
         used.extend(assets(&page, &html));
         fs::write(&file, html)?;
     }
@@ -153,6 +153,32 @@ fn finish(project: &Project, folder: &Path, contents: &Contents, catalog: &Catal
         }
     }
     Ok(())
+}
+
+/// Options in running text stay in one piece: a line that ends after one of their hyphens would name another.
+fn whole_options(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let (mut done, mut inside, mut in_listing) = (0, None, false);
+    for piece in pieces(html) {
+        match piece {
+            Piece::Tag(tag) => {
+                in_listing = if tag.name == "pre" { !tag.closing } else { in_listing };
+                inside = (tag.name == "code" && !tag.closing && !in_listing).then(|| tag.end());
+            }
+            Piece::Text(words) => {
+                if let Some(start) = inside.take().filter(|_| words.contains("--")) {
+                    text.push_str(&html[done..start]);
+                    let whole = |word: &str| match word.contains("--") {
+                        true => format!("<span class=\"whole\">{word}</span>"),
+                        false => word.to_owned(),
+                    };
+                    text.push_str(&words.split(' ').map(whole).collect::<Vec<_>>().join(" "));
+                    done = start + words.len();
+                }
+            }
+        }
+    }
+    text + &html[done..]
 }
 
 /// The ids of the elements of each page below `folder`, by the page's path.
@@ -348,6 +374,14 @@ mod tests {
             ),
             "<body data-root=\"/w/\" data-searchindex=\"/w/s.js\"><a href=\"#main\">1</a><a href=\"/w/a/b.html#c\">2</a>\
              <a href=\"https://x.test/\">3</a><script src=\"/w/j.js\"></script><p id=\"a/b.html\">href=\"x\"</p>"
+        );
+    }
+
+    #[test]
+    fn an_option_is_not_taken_apart_at_its_hyphens() {
+        assert_eq!(
+            whole_options("<p>a --b <code>x --all -n</code> <code>y</code></p><pre><code>x --all</code></pre>"),
+            "<p>a --b <code>x <span class=\"whole\">--all</span> -n</code> <code>y</code></p><pre><code>x --all</code></pre>"
         );
     }
 

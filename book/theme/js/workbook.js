@@ -118,7 +118,8 @@
   function paintMaps(now) {
     const solved = (id) => Boolean(now[id]) && now[id].status === 'solved';
     for (const chapter of contents.querySelectorAll('.chapter')) {
-      const marks = [...chapter.querySelectorAll('[data-state]')];
+      // Of its sections, those with an exercise: the others can be read and not solved.
+      const marks = [...chapter.querySelectorAll('[data-state]')].filter((mark) => now[mark.dataset.state]);
       if (!marks.length) continue;
       let count = chapter.querySelector(':scope > a > .solved');
       if (!count) {

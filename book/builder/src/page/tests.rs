@@ -124,3 +124,12 @@ fn every_fault_of_a_page_is_reported_at_once() {
     let faults = page("$\\frac{1}$\n\n{{#figure none}}\n\n> [!quiz]\n> Q?\n").expect_err("three faults");
     assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [1, 3, 5]);
 }
+
+#[test]
+fn questions_on_lines_of_their_own_become_paragraphs() {
+    let text =
+        page("# T\n\n**Is it?** No.\\\n**Is *it*?** Yes.\\\nAnd so on,\\\n**bold** or not.\n\n- one.\\\n  **two**\n");
+    let expected =
+        "# T\n\n**Is it?** No.\n\n**Is *it*?** Yes.\\\nAnd so on,\\\n**bold** or not.\n\n- one.\\\n  **two**\n";
+    assert_eq!(text.expect("legal"), expected);
+}
