@@ -139,7 +139,7 @@ const COMMANDS: &[Command] = &[
         name: "watch",
         words: "[EX]",
         summary: "the same on every save, here in the terminal",
-        help: "Without EX: the next one to solve. When it is solved, the one after it follows.\nKeys: h hint, n next, l list, r reset, s solution, b book, q quit.",
+        help: "Without EX: the next one to solve, until you save another. When it is solved, the one after it follows.\nKeys: h hint, n next, l list, r reset, s solution, b book, q quit.",
         options: &[],
     },
     Command {

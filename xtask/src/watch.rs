@@ -3,6 +3,7 @@
 mod events;
 mod keys;
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(crate) enum Signal {
 /// After the first sign of a save: editors write in several steps.
 const SETTLE: Duration = Duration::from_millis(15);
 const TICK: Duration = Duration::from_millis(50);
+/// Between two looks at all exercises, as long as no event has proved that events work.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(parsed: &Parsed) -> Result<bool, Failure> {
     let (send, signals) = std::sync::mpsc::channel();
@@ -54,16 +57,28 @@ pub(crate) fn watch(
     })?;
     let events = Events::start(&workbook.catalog.root, send.clone());
     let keys = Keys::start(send.clone());
-    Watch { id, stay: !words.is_empty(), events, keys, signals }.run()
+    let only = !words.is_empty();
+    Watch { id, stay: only, only, known: everything(), looked_around: Instant::now(), events, keys, signals }.run()
 }
 
 struct Watch<'a> {
     id: Id,
     /// The person named this exercise: it does not go away because it was solved before.
     stay: bool,
+    /// The person named it, and no other: saving another exercise changes nothing.
+    only: bool,
+    /// The sources of every exercise, hashed when this last looked at them.
+    known: BTreeMap<Id, String>,
+    looked_around: Instant,
     events: Events,
     keys: Keys,
     signals: &'a Receiver<Signal>,
+}
+
+/// A hash of the sources of every exercise. What all of them share is left out: a new lock file turns nobody to another one.
+fn everything() -> BTreeMap<Id, String> {
+    let Ok(workbook) = Workbook::open() else { return BTreeMap::new() };
+    workbook.catalog.exercises().map(|exercise| (exercise.id.clone(), exercise.sources_hash())).collect()
 }
 
 /// What to do after waiting.
@@ -76,6 +91,7 @@ impl Watch<'_> {
     fn run(mut self) -> Result<bool, Failure> {
         loop {
             let checked = self.seen();
+            self.known.extend(everything().remove_entry(&self.id));
             let solved = self.check();
             if stop::requested() {
                 return Ok(false);
@@ -141,6 +157,29 @@ impl Watch<'_> {
         Some(exercise.fingerprint(Shared::read(&workbook.catalog.root)))
     }
 
+    /// Whether it is time to look at all exercises without an event.
+    fn looks_around(&mut self) -> bool {
+        let due = !self.only && !self.events.work() && self.looked_around.elapsed() >= LOOK_AROUND;
+        if due {
+            self.looked_around = Instant::now();
+        }
+        due
+    }
+
+    /// A reader who saves another exercise has turned to it; false if nobody has.
+    fn goes_to_what_was_saved(&mut self) -> bool {
+        if self.only {
+            return false;
+        }
+        let now = everything();
+        let known = std::mem::replace(&mut self.known, now);
+        let saved = self.known.iter().find(|(id, hash)| known.get(id).is_some_and(|before| before != *hash));
+        let Some((id, _)) = saved else { return false };
+        self.id = id.clone();
+        self.stay = true;
+        true
+    }
+
     /// Until something was saved that makes a difference, or a key decides.
     fn wait(&mut self, checked: &Option<String>) -> Result<Next, Failure> {
         let mut looked = Instant::now();
@@ -154,7 +193,7 @@ impl Watch<'_> {
                     std::thread::sleep(SETTLE);
                     looked = Instant::now();
                     self.events.arrived();
-                    if self.seen() != started_from {
+                    if self.seen() != started_from || self.goes_to_what_was_saved() {
                         return Ok(Next::Check);
                     }
                 }
@@ -168,7 +207,7 @@ impl Watch<'_> {
                 Ok(Signal::Say(text)) => ui::print(&text),
                 Err(RecvTimeoutError::Timeout) if looked.elapsed() >= self.events.look_every() => {
                     looked = Instant::now();
-                    if self.seen() != started_from {
+                    if self.seen() != started_from || (self.looks_around() && self.goes_to_what_was_saved()) {
                         self.events.missed();
                         return Ok(Next::Check);
                     }

@@ -234,3 +234,20 @@ fn watch_answers_a_save() {
     runner.kill().expect("kill");
     runner.wait().expect("ends");
 }
+
+#[test]
+fn watch_turns_to_the_exercise_that_was_saved() {
+    use std::io::{BufRead, BufReader};
+
+    let fixture = Fixture::new();
+    let mut runner = fixture.command("", "watch").stdout(std::process::Stdio::piped()).spawn().expect("starts");
+    let mut lines = BufReader::new(runner.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("watching 01-first/sum")));
+    let broken = "exercises/02-second/broken/src/lib.rs";
+    fixture.write(broken, &(fixture.read(broken) + "// A word more.\n"));
+    assert!(lines.any(|line| line.starts_with("watching 02-second/broken")));
+    fixture.write("exercises/01-first/sum/src/lib.rs", SUM_SOLUTION);
+    assert!(lines.any(|line| line.contains("✓ 01-first/sum   solved")), "and back");
+    runner.kill().expect("kill");
+    runner.wait().expect("ends");
+}

@@ -45,6 +45,11 @@ impl Events {
         if self.polling { Duration::from_millis(50) } else { Duration::from_secs(1) }
     }
 
+    /// Whether an event ever came.
+    pub(crate) fn work(&self) -> bool {
+        self.seen_one
+    }
+
     /// An event came.
     pub(crate) fn arrived(&mut self) {
         self.seen_one = true;
