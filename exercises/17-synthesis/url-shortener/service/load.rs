@@ -84,11 +84,11 @@ fn measure(plan: &Plan) -> Fallible<String> {
     let of = |service: &Service| (service.address, vec![service.child.id()]);
     let (ours, theirs, bare) = (of(&cached), of(&uncached), of(&plain));
     let mut subjects = vec![
-        Subject::new("this service, from the cache", &ours, &paths, 302),
-        Subject::new("this service, codes that never were", &ours, &nowhere, 404),
-        Subject::new("without cache and filter", &theirs, &paths, 302),
-        Subject::new("without both, codes that never were", &theirs, &nowhere, 404),
-        Subject::new("a bare axum handler", &bare, &paths, 302),
+        Subject::new("cached\u{a0}link", &ours, &paths, 302),
+        Subject::new("unknown\u{a0}code", &ours, &nowhere, 404),
+        Subject::new("link, no\u{a0}cache", &theirs, &paths, 302),
+        Subject::new("unknown\u{a0}code, no\u{a0}filter", &theirs, &nowhere, 404),
+        Subject::new("bare axum\u{a0}handler", &bare, &paths, 302),
     ];
     if let Some(nginx) = &nginx {
         subjects.push(Subject::new("nginx, `return 302`", &(nginx.address, nginx.workers()), &paths, 302));
@@ -146,12 +146,12 @@ fn measure(plan: &Plan) -> Fallible<String> {
         |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), |bytes| format!("{:.0} MB", bytes as f64 / 1e6));
 
     let mut report = format!(
-        "On {}.\n\n| | redirects/s | processor time each | p50 | p99 | p99.9 |\n|---|---:|---:|---:|---:|---:|\n{}\n\n",
+        "On {}.\n\n| | answers/s | processor | p50 | p99 | p99.9 |\n|---|---:|---:|---:|---:|---:|\n{}\n\n",
         machine(),
         rows.join("\n")
     );
     report += &format!(
-        "Medians of {ROUNDS} rounds; one request in a hundred is logged; latencies at {} requests a second, from the moment each was due. From the cache it is {:.0} % of the bare handler's rate",
+        "Medians of {ROUNDS} rounds: first the service as it is, then without cache and filter, then others. *Processor* is the server's time for one answer. One request in a hundred is logged. Latencies are at {} requests a second, from the moment each was due. From the cache it is {:.0} % of the bare handler's rate",
         thousands(rate),
         to_bare * 100.0
     );

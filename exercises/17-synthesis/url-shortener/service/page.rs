@@ -8,7 +8,7 @@ use crate::problem::Problem;
 const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}\
 input,button{font:inherit;padding:.5rem}input{width:100%;box-sizing:border-box;margin:.5rem 0}\
 table{border-collapse:collapse}td,th{padding:.2rem 1rem .2rem 0;text-align:left}td.n{text-align:right}\
-.problem{border-left:.3rem solid #b00020;padding-left:1rem}p.link{font-size:1.4rem;overflow-wrap:anywhere}";
+h1,code{overflow-wrap:anywhere}.problem{border-left:.3rem solid #b00020;padding-left:1rem}p.link{font-size:1.4rem;overflow-wrap:anywhere}";
 
 /// The form, after a refusal with what was typed and why.
 pub fn form(typed: &str, refused: Option<&Problem>) -> Response {

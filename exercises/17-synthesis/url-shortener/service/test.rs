@@ -372,6 +372,32 @@ fn after_a_kill_every_acknowledged_link_resolves() {
     }
 }
 
+/// Clicks go to the disk twice a second: a kill may take those that did not get there, and makes none of the others twice.
+#[test]
+fn after_a_kill_the_clicks_of_the_last_moment_are_missing_and_no_others() {
+    let folder = folder();
+    let (mut sure, mut most) = (0, 0);
+    let code = made(start(&folder, &UNLIMITED).address, "https://example.com/");
+    for round in 0..3 {
+        let service = start(&folder, &UNLIMITED);
+        let host = service.address;
+        let said = json(&ask(host, "GET", &format!("/api/links/{code}"), &[], "").expect("an answer"));
+        let counted = said["clicks"].as_u64().expect("a number");
+        assert!((sure..=most).contains(&counted), "round {round}: {sure} to {most} were clicked, and it says {said}");
+        let (visited, began) = (counted + 20, Instant::now());
+        (0..20).for_each(|_| assert_eq!(visit(host, &code).status, 302));
+        clicks_become(host, &code, visited);
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "what waits is written twice a second, and not after {took:?}");
+        (0..10).for_each(|_| assert_eq!(visit(host, &code).status, 302));
+        service.kill();
+        (sure, most) = (visited, visited + 10);
+    }
+    let service = start(&folder, &UNLIMITED);
+    let said = json(&ask(service.address, "GET", &format!("/api/links/{code}"), &[], "").expect("an answer"));
+    assert!(said["clicks"].as_u64().is_some_and(|clicks| (sure..=most).contains(&clicks)), "{sure} to {most}: {said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn told_to_end_it_answers_what_has_begun_and_writes_the_last_clicks_down() {
