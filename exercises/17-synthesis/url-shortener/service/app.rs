@@ -1,5 +1,6 @@
 //! Requests in, responses out.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -7,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, FormRejection};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, FromRequestParts as _, Path, Request, State};
+use axum::extract::{
+    ConnectInfo, DefaultBodyLimit, Form, FromRequest as _, FromRequestParts as _, Path, Request, State,
+};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -34,7 +37,7 @@ use crate::database::{Database, Failed};
 use crate::metrics::{Metrics, Route};
 use crate::options::Options;
 use crate::page;
-use crate::problem::{Problem, of_bare};
+use crate::problem::{Problem, of_bare, of_key, unreadable};
 use crate::trace::Tracer;
 
 /// A request and its body may take so long.
@@ -216,8 +219,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn of_database(failed: Failed) -> Problem {
     match failed {
+        // 503 and not 507: it says that nothing was done, and a key that came with it may be used again.
         Failed::Full => Problem::new(
-            StatusCode::INSUFFICIENT_STORAGE,
+            StatusCode::SERVICE_UNAVAILABLE,
             "disk-full",
             "The disk is full",
             "No link was made. Those that exist lead on.",
@@ -250,8 +254,8 @@ fn start_log() -> SyncSender<String> {
 
 pub fn router(app: &Arc<App>) -> Router {
     let api = post(create)
+        .layer::<_, Infallible>(from_fn_with_state(app.idempotency.clone(), once))
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(from_fn_with_state(app.idempotency.clone(), once))
         .layer(from_fn_with_state(Arc::clone(app), limited));
     let home = get(|| async { page::form("", None) }).post(create_by_form);
     // Most of what is asked is a visit. A layer around it would cost as much as its answer: it observes itself.
@@ -348,11 +352,16 @@ fn who(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
 
 /// Who sends a key is served once, however often; who sends none finds the same link all the same.
 async fn once(state: State<Idempotency>, request: Request, next: Next) -> Response {
-    if request.headers().contains_key(HEADER) {
-        idempotent(state, request, next).await
-    } else {
-        next.run(request).await
+    if !request.headers().contains_key(HEADER) {
+        return next.run(request).await;
     }
+    let (parts, body) = request.into_parts();
+    // All of the body must be there before it is compared: half of one is neither this request nor another.
+    let whole = match Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await {
+        Ok(whole) => whole,
+        Err(rejection) => return unreadable(rejection.status()).into_response(),
+    };
+    of_key(idempotent(state, Request::from_parts(parts, Body::from(whole)), next).await)
 }
 
 /// Who wants to make something takes a token for it first, whatever comes of it.
@@ -444,7 +453,7 @@ struct Wish {
 async fn create(State(app): State<Arc<App>>, body: Result<Bytes, BytesRejection>) -> Response {
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return rejection.status().into_response(),
+        Err(rejection) => return unreadable(rejection.status()).into_response(),
     };
     let wish: Wish = match serde_json::from_slice(&body) {
         Ok(wish) => wish,
@@ -468,7 +477,7 @@ async fn create(State(app): State<Arc<App>>, body: Result<Bytes, BytesRejection>
 async fn create_by_form(State(app): State<Arc<App>>, form: Result<Form<Wish>, FormRejection>) -> Response {
     let wish = match form {
         Ok(Form(wish)) => wish,
-        Err(rejection) => return rejection.status().into_response(),
+        Err(rejection) => return page::form("", Some(&unreadable(rejection.status()))),
     };
     match app.shorten(wish.url.trim()).await {
         Ok((code, target, _)) => page::made(&app.short(code), target.as_str()),

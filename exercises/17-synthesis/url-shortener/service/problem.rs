@@ -107,28 +107,64 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Makes a problem of an error that some layer answered with a bare status: no route, a method that is not there, a key in use.
-pub fn of_bare(response: Response) -> Response {
+/// Why a body could not be read, by the status that the framework gives it.
+pub fn unreadable(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(status, "too-large", "The body is too large", "16 KB are the most.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Problem::new(status, "media-type", "This is no form", "A form is `application/x-www-form-urlencoded`.")
+        }
+        _ => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "body",
+            "The body is not what it should be",
+            "It ended too early, or has no `url`.",
+        ),
+    }
+}
+
+/// What the layer of the idempotency keys answers with a bare status.
+pub fn of_key(response: Response) -> Response {
     let status = response.status();
-    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let is_said = kind.starts_with(b"application/problem+json") || kind.starts_with(b"text/html");
-    if is_said || !(status.is_client_error() || status.is_server_error()) {
+    if is_said(&response) {
         return response;
     }
-    let detail = match status {
-        StatusCode::CONFLICT => "The first request with this Idempotency-Key is still being executed.",
-        StatusCode::UNPROCESSABLE_ENTITY => "This Idempotency-Key was used for another request.",
-        StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
-        StatusCode::BAD_REQUEST => "The request could not be read to its end, or a header is not what it should be.",
-        StatusCode::METHOD_NOT_ALLOWED => "This path has other methods.",
-        _ => "Nothing more is known.",
+    let (name, title, detail) = match status {
+        StatusCode::CONFLICT => {
+            ("key-in-use", "That is under way", "The first request with this Idempotency-Key is still being executed.")
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            ("key-reused", "The key is another request's", "This Idempotency-Key was used with another body.")
+        }
+        StatusCode::BAD_REQUEST => ("key", "That is no key", "One Idempotency-Key, of visible characters."),
+        _ => return response,
+    };
+    Problem::new(status, name, title, detail).into_response()
+}
+
+/// Makes a problem of an error that some layer answered with a bare status.
+pub fn of_bare(response: Response) -> Response {
+    let status = response.status();
+    if is_said(&response) || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (name, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ("method", "This path has other methods."),
+        _ => ("http", "Nothing more is known."),
     };
     let title = status.canonical_reason().unwrap_or("An error");
-    let mut problem = Problem::new(status, "http", title, detail).into_response();
+    let mut problem = Problem::new(status, name, title, detail).into_response();
     for name in [header::ALLOW, header::CONNECTION] {
         if let Some(value) = response.headers().get(&name) {
             problem.headers_mut().insert(name, value.clone());
         }
     }
     problem
+}
+
+fn is_said(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.starts_with(b"application/problem+json") || kind.starts_with(b"text/html")
 }

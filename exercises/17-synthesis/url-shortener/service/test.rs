@@ -147,7 +147,10 @@ fn bad_input_is_answered() {
         let request = connection.request("POST", path, &kind, &megabyte);
         let _ = connection.send(&request);
         if let Ok(response) = connection.response() {
-            is_problem(&response, 413, "http");
+            assert_eq!(response.status, 413, "{response:?}");
+            if path == "/api/links" {
+                is_problem(&response, 413, "too-large");
+            }
         }
     }
     for path in [
@@ -164,7 +167,15 @@ fn bad_input_is_answered() {
         assert!([400, 404].contains(&response.status), "{path}: {response:?}");
         assert_eq!(response.header("content-type"), Some("application/problem+json"), "{path}: {response:?}");
     }
-    is_problem(&ask(host, "PUT", "/api/links", &[], "{}").expect("an answer"), 405, "http");
+    is_problem(&ask(host, "PUT", "/api/links", &[], "{}").expect("an answer"), 405, "method");
+    for (kind, body, status) in [
+        ("application/x-www-form-urlencoded", "link=https%3A%2F%2Fexample.com", 400),
+        ("application/json", "{\"url\":\"https://example.com/\"}", 415),
+    ] {
+        let form = ask(host, "POST", "/", &[("content-type", kind)], body).expect("an answer");
+        assert_eq!(form.status, status, "{form:?}");
+        assert!(form.body.contains("role=\"alert\"") && !form.body.contains("Key"), "a person is told why: {form:?}");
+    }
     let form = ask(
         host,
         "POST",
@@ -188,9 +199,13 @@ fn a_body_that_stops_half_way_is_answered_and_costs_nobody_else() {
         .send(b"POST /api/links HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{\"url\":\"https://exa")
         .expect("sent");
     connection.end().expect("half closed");
-    if let Ok(response) = connection.response() {
-        assert_eq!(response.status, 400, "{response:?}");
-    }
+    is_problem(&connection.response().expect("an answer"), 400, "body");
+    let mut connection = Connection::open(host).expect("it listens");
+    connection
+        .send(b"POST /api/links HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-length: 100\r\n\r\n{\"url\":\"https://exa")
+        .expect("sent");
+    connection.end().expect("half closed");
+    is_problem(&connection.response().expect("an answer"), 400, "body");
     let silent: Vec<Connection> = (0..50)
         .map(|_| {
             let mut connection = Connection::open(host).expect("it listens");
@@ -248,8 +263,10 @@ fn a_request_with_a_key_is_executed_once_and_answered_the_same_again() {
     let (first, again) = (with("k1", "https://example.com/1"), with("k1", "https://example.com/1"));
     assert_eq!((first.status, again.status), (201, 201), "without the key the second would be a 200");
     assert_eq!(first.body, again.body);
-    is_problem(&with("k1", "https://example.com/2"), 422, "http");
-    is_problem(&with("", "https://example.com/1"), 400, "http");
+    is_problem(&with("k1", "https://example.com/2"), 422, "key-reused");
+    is_problem(&with("", "https://example.com/1"), 400, "key");
+    is_problem(&with("k2", &"a".repeat(20_000)), 413, "too-large");
+    assert_eq!(with("k2", "https://example.com/2").status, 201, "a body that was not read used no key");
 }
 
 #[test]
@@ -287,7 +304,15 @@ fn when_the_disk_is_full_links_lead_on_and_nothing_that_was_acknowledged_is_lost
         }
         made.insert(json(&response)["code"].as_str().expect("a code").to_owned(), url);
     }
-    is_problem(&refused.expect("24 pages do not hold 5,000 links"), 507, "disk-full");
+    is_problem(&refused.expect("24 pages do not hold 5,000 links"), 503, "disk-full");
+    // Nothing was done for a refused request, so its key is free, even for another. A page with some room may take one of the links.
+    let with_key = |key: u32, n: u32| {
+        let (key, body) = (key.to_string(), format!("{{\"url\":\"https://example.com/{n}/{}\"}}", "y".repeat(1_900)));
+        ask(service.address, "POST", "/api/links", &[("idempotency-key", &key)], &body).expect("an answer")
+    };
+    let refused = (0..50).find(|&n| with_key(n, n).status == 503).expect("50 long links do not find room");
+    let again = with_key(refused, 1_000);
+    assert!([201, 503].contains(&again.status), "{again:?}");
     assert!(made.len() > 20, "some found room: {}", made.len());
     for (code, url) in &made {
         assert_eq!(visit(service.address, code).header("location"), Some(url.as_str()), "while the disk is full");

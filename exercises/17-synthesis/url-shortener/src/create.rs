@@ -31,8 +31,8 @@ pub struct Target(String);
 impl Target {
     /// Reads what somebody wants shortened. `ourselves` is our own host, in lower case, without a port.
     ///
-    /// The normal form (RFC 3986, section 6.2): scheme and host in lower case, no port if it is the scheme's own or empty, and `/` for an
-    /// empty path. Nothing else changes, not even a last dot of the host; `Path` and `path` are two pages.
+    /// The normal form (RFC 3986, section 6.2): scheme and host in lower case, no port if it is the scheme's own or empty, no zeros in front of
+    /// another, and `/` for an empty path. Nothing else changes, not even a last dot of the host; `Path` and `path` are two pages.
     ///
     /// A host is a name of labels with dots between them, perhaps with one more at its end: 253 characters at most, each label of
     /// 1 to 63 letters, digits, `-` and `_`. Or an IPv6 address in brackets. A port is a number below 65,536 in decimal digits.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kit::chaos::{Chaos, Step, trial};
 use kit::rand::RngExt as _;
-use kit::{Fault, Input, Millis, Network, Node as _, NodeId, Output, Seed, Sim, Sometimes, Time, for_seeds};
+use kit::trace::What;
+use kit::{CallId, Fault, Input, Millis, Network, Node as _, NodeId, Output, Seed, Sim, Sometimes, Time, for_seeds};
 use url_shortener::click::{Batch, Click, Outbox, Policy, REMEMBERED, Response, Source, Tally, respond};
 use url_shortener::code::{ALPHABET, CAPACITY, Code, Hashed, Permutation, Published, Scheme};
 use url_shortener::create::{ATTEMPTS, Answer, Command, Create, LONGEST, Link, Outcome, Rejected, Target};
@@ -16,7 +17,8 @@ use url_shortener::parts::error_budget;
 use url_shortener::parts::shard_router::{Shard as ShardId, Slots};
 use url_shortener::store::{Disk, Front, Seek, Shard};
 use url_shortener::system::{
-    CACHED, Durable, FLUSH, HOST, Id, Layout, Machine, Message, PATIENCE, Reply, Request, SLOW, WINDOW, report,
+    BATCH, CACHED, Durable, FLUSH, HOST, Id, Layout, Machine, Message, PATIENCE, Reply, Request, SLOW, Timer, WINDOW,
+    report,
 };
 
 /// The host that the service under test answers for.
@@ -295,6 +297,7 @@ mod stage_3_create {
             ("https://example.com:443/", "https://example.com/"),
             ("https://example.com:/", "https://example.com/"),
             ("https://example.com:0443/", "https://example.com/"),
+            ("http://example.com:08080/", "http://example.com:8080/"),
             ("http://[2001:DB8::7]:8080/x", "http://[2001:db8::7]:8080/x"),
         ] {
             assert_eq!(parsed(text), Ok(normal.to_owned()), "`{text}`");
@@ -311,12 +314,14 @@ mod stage_3_create {
             "https://example.com/Path",
             "https://example.com/path/",
             "https://example.com/a%2Fb",
+            "https://example.com/a%2fb",
             "https://example.com/a/../b",
             "https://example.com/?B=2&a=1",
             "https://example.com/?",
             "https://example.com/@user:80",
             "https://example.com/?to=https://sho.rt/",
             "http://127.0.0.1:3000/",
+            "http://[2001:0db8::7]/",
             "http://my_host/",
         ] {
             assert_eq!(parsed(text), Ok(text.to_owned()), "in its normal form already");
@@ -372,6 +377,18 @@ mod stage_3_create {
         assert_eq!((name(3).is_ok(), name(4)), (true, Err(Rejected::Host)), "a name has at most 253 characters");
         let most = |length: usize| parsed(&format!("https://e.example/{}", "a".repeat(length - 18)));
         assert_eq!((most(LONGEST).is_ok(), most(LONGEST + 1)), (true, Err(Rejected::TooLong(LONGEST + 1))));
+    }
+
+    #[test]
+    fn a_url_is_as_long_as_its_bytes() {
+        assert_eq!(parsed(&"é".repeat(1_025)), Err(Rejected::TooLong(2_050)), "1,025 characters of two bytes each");
+    }
+
+    /// Whoever asks may trim; what is read here is compared, signed and stored as it is.
+    #[test]
+    fn a_blank_before_or_behind_a_url_is_a_blank_in_it() {
+        assert_eq!(parsed(" https://example.com/"), Err(Rejected::Character(0)));
+        assert_eq!(parsed("https://example.com/\n"), Err(Rejected::Character(20)));
     }
 
     /// A link to ourselves can lead round in circles, at our expense.
@@ -1211,6 +1228,87 @@ mod stage_6_system {
         assert_eq!(again, Some(Reply::Link(Outcome::Removed(code))), "it was taken down for a reason\n{sim}");
         let never = sim.ask(FRONTS[1], Request::Remove("aaaaaaa".into()), A_WHILE);
         assert_eq!(never, Some(Reply::Response(Response::NotFound)), "nothing was there\n{sim}");
+    }
+
+    /// An answer is under way for 300 ms, and in between the link is taken down. It was true when it was asked for, and is no younger when it arrives.
+    #[test]
+    fn what_is_long_under_way_is_not_kept_the_longer() {
+        let mut sim = cluster(Seed(1), Hashed).over(Network::exact(Millis(1)));
+        let code = create(&mut sim, FRONTS[0], &url(1));
+        sim.run_for(A_WHILE);
+        let early = sim.call(FRONTS[1], Request::Visit(code.to_string()));
+        sim.run_for(Millis(0)); // asked
+        sim.set_network(Network::exact(Millis(300)));
+        sim.run_for(Millis(2)); // answered, slowly
+        sim.set_network(Network::exact(Millis(1)));
+        sim.inject(Fault::Cut { from: FRONTS[1], to: shard_of(code) }); // who asks again is not heard
+        let gone = Some(Reply::Response(Response::Gone));
+        assert_eq!(sim.ask(FRONTS[0], Request::Remove(code.to_string()), A_WHILE), gone);
+        let removed = sim.now();
+        sim.run_for(Millis(350));
+        assert_eq!(sim.reply(early).cloned(), found(&url(1)), "it was there when this visitor came\n{sim}");
+        sim.inject(Fault::Heal);
+        let until_it_is_forgotten = Time(removed.0 + CACHED.0).since(sim.now());
+        sim.run_for(until_it_is_forgotten);
+        assert_eq!(
+            visit(&mut sim, FRONTS[1], code),
+            gone,
+            "taken down {CACHED} ago, and a link is cached for {CACHED} at most\n{sim}"
+        );
+    }
+
+    /// All shards are away. Everybody is told so, and then nobody waits for an answer any more.
+    #[test]
+    fn for_who_was_refused_nobody_is_asked_any_more() {
+        let mut sim = cluster(Seed(1), Hashed);
+        for shard in 0..3 {
+            sim.inject(Fault::Crash { node: LAYOUT.shard(ShardId(shard)), lose_last_write: false });
+        }
+        for n in 0..20 {
+            let code = Hashed.candidate(&url(n), 1).to_string();
+            for request in [Request::Create(url(n)), Request::Visit(code.clone()), Request::Remove(code)] {
+                sim.call(FRONTS[n % 2], request);
+            }
+        }
+        sim.run_for(A_WHILE);
+        assert!(sim.calls().iter().all(|call| call.replied.is_some()), "somebody still waits\n{sim}");
+        let before = sim.trace().events.len();
+        sim.run_for(Millis(10 * PATIENCE.0));
+        let sent = |event: &&kit::trace::Event| matches!(event.what, What::Sent { .. });
+        let more = sim.trace().events[before..].iter().filter(sent).count();
+        assert_eq!(
+            more, 0,
+            "sixty requests are answered, and their questions go on: a shard that comes back drowns in them"
+        );
+    }
+
+    /// The counter is away, and the clicks wait. What is sent again and again has a bound.
+    #[test]
+    fn however_many_clicks_wait_so_many_are_sent_at_a_time() {
+        let layout = Layout { fronts: 1, shards: 1 };
+        let mut front = Machine::new(layout, Hashed, NodeId(0), None);
+        front.step(Input::Start, Time(0));
+        let visit = |n: u64| Input::Request { call: CallId(n), request: Request::Visit(code(7).to_string()) };
+        let asked = front.step(visit(0), Time(0)).into_iter().find_map(|output| match output {
+            Output::Send { message: Message::Do(id, _), .. } => Some(id),
+            _ => None,
+        });
+        let message = Message::Done(asked.expect("the shard is asked"), code(7), Answer::Row(Some(link(&url(7)))));
+        front.step(Input::Message { from: NodeId(1), message }, Time(1));
+        for n in 1..=3 * BATCH as u64 {
+            front.step(visit(n), Time(2));
+        }
+        let outputs = front.step(Input::Timer(Timer::Flush), Time(2));
+        let sent: Vec<usize> = outputs
+            .iter()
+            .filter_map(|output| match output {
+                Output::Send { to, message: Message::Clicks(batch) } if *to == layout.counter() => {
+                    Some(batch.clicks.len())
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sent, [BATCH], "{} clicks wait, and one batch is on its way at a time", 3 * BATCH + 1);
     }
 
     /// What clients were told about codes, if it is one story: the target of each code, and the code of each target.

@@ -46,6 +46,7 @@ fn ten_and_a_hundred_times_the_load() {
     assert_eq!(at(times(100)), (1_041_667, 10_417));
     assert_eq!(times(10).link_storage().to_string(), "1.270 TB");
     assert_eq!(times(100).link_storage().to_string(), "12.702 TB");
+    assert_eq!(times(100).filter(0.01).expect("a size").to_string(), "131.195 GB");
     assert_eq!(CAPACITY / times(100).links().0, 32, "years until all codes are taken");
 }
 
