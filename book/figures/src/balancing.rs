@@ -142,10 +142,8 @@ fn draw(p: &Params) -> Drawing {
         time(run.quantile(50)),
         time(run.quantile(99)),
     );
-    let alt = format!(
-        "Three lines over a minute, the open requests at each server; below, a bar for each of four policies with the time within which \
-         99 of 100 answers come. {sentence}"
-    );
+    let alt = "Three lines over a minute, the open requests at each server; below, a bar for each of four policies with the time within which \
+               99 of 100 answers come.";
     Drawing::new(svg, sentence, alt)
 }
 

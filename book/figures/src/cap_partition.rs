@@ -127,11 +127,7 @@ fn play(sim: Sim<Register>, story: Story, kind: &str) -> Drawing {
         (true, false) => "One client goes home without an answer; nobody is told anything wrong.",
     };
     let broken = stale.then(|| {
-        (
-            sim.trace().events.len(),
-            sim.now(),
-            format!("2 was acknowledged at {writes_at}, and {reads_at} returns 1 afterwards"),
-        )
+        (sim.trace().events.len(), sim.now(), format!("2 was acknowledged, and {reads_at} returns 1"))
     });
     let mut sentence = format!(
         "The {kind} register: the write at {writes_at} {}, the read at {reads_at} {}. {price}",
@@ -146,7 +142,7 @@ fn play(sim: Sim<Register>, story: Story, kind: &str) -> Drawing {
         sentence += &format!(" When the split has ended, a read at Riga {}.", told(&sim, last));
     }
     let alt = format!(
-        "Sequence diagram of three replicas, Oslo, Rome and Riga{}: {sentence}",
+        "Sequence diagram of three replicas, Oslo, Rome and Riga{}.",
         if story.split { ", Oslo being cut off from the other two" } else { "" }
     );
     let picture = sequence::draw(&marked(sim.trace(), LAW, &broken), |event| {

@@ -75,7 +75,7 @@ fn draw(p: &Params) -> Drawing {
          balance is {balance}.",
         LEASE.0 / 1_000
     );
-    let alt = format!("Sequence diagram of the store, Alice and Bob. {sentence}");
+    let alt = "Sequence diagram of the store, Alice and Bob.";
     let run = without_routine(sim.trace(), |event| matches!(event.what, What::TimerFired { .. }));
     let picture = sequence::draw(sim.trace(), |event| {
         !matches!(event.what, What::TimerFired { .. } | What::Resumed { .. } | What::Called { .. })

@@ -91,6 +91,7 @@ fn draw(p: &Params) -> Drawing {
     for (row, name) in clients.iter().enumerate().take(rows.len()) {
         svg.text("strong", (2.0, TOP + row as f64 * ROW + 5.0), Anchor::Start, name);
     }
+    let mut said = vec![];
     for (index, Operation { client, op, called, returned }) in history.operations().iter().enumerate() {
         let row = rows.iter().position(|of| of == client).unwrap_or(0);
         let y = TOP + row as f64 * ROW;
@@ -105,6 +106,7 @@ fn draw(p: &Params) -> Drawing {
             }
             _ => op.to_string(),
         };
+        said.push(format!("{} {words}, from {called} to {}", clients.get(row).unwrap_or(&""), returned.map_or(last, |(at, _)| at)));
         let anchor = within(f64::midpoint(from, to), LEFT + 46.0, WIDTH - 62.0);
         svg.text("ink small", (anchor, y - 10.0), Anchor::Middle, &words);
         let place = sequence.as_ref().and_then(|sequence| sequence.iter().position(|of| *of == index));
@@ -121,7 +123,7 @@ fn draw(p: &Params) -> Drawing {
         }
         None => format!("This is not {kind}: no order of the {} operations explains it.", history.operations().len()),
     };
-    let alt = format!("{} operations of {} clients on a time axis. {sentence}", history.operations().len(), rows.len());
+    let alt = format!("Operations on a time axis: {}.", said.join("; "));
     Drawing::new(svg, sentence, alt)
 }
 

@@ -98,8 +98,7 @@ fn draw(p: &Params) -> Drawing {
         told(first),
         told(second)
     );
-    let alt =
-        format!("Sequence diagram of three replicas, Oslo, Rome and Riga, and the shop that asks them. {sentence}");
+    let alt = "Sequence diagram of three replicas, Oslo, Rome and Riga, and the shop that asks them.";
     let shown = |event: &kit::trace::Event| {
         event.at >= refused
             && match &event.what {

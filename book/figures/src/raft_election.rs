@@ -133,7 +133,7 @@ fn draw(p: &Params) -> Drawing {
             _ => {}
         }
     }
-    let alt = format!("Sequence diagram of five servers, a to e, that ask each other for votes. {sentence}");
+    let alt = "Sequence diagram of five servers, a to e, that ask each other for votes.";
     let mut heard = BTreeSet::new();
     let run = without_routine(sim.trace(), |event| is_routine(event, &mut heard));
     let shown = |event: &Event| {

@@ -85,7 +85,7 @@ fn draw(p: &Params) -> Drawing {
         "own-term" => older_entry(&mut sim, true),
         _ => older_entry(&mut sim, false),
     };
-    let alt = format!("Sequence diagram of three servers, a, b and c, that keep one log. {sentence}");
+    let alt = "Sequence diagram of three servers, a, b and c, that keep one log.";
     let run = without_routine(sim.trace(), is_routine);
     let shown = |event: &Event| {
         !matches!(&event.what, What::TimerFired { .. } | What::Lost { .. })

@@ -115,10 +115,8 @@ fn draw(p: &Params) -> Drawing {
         from / 1_000,
         from % 1_000 / 10,
     );
-    let alt = format!(
-        "Two charts over four seconds: the requests that came and the part of them that passed; and how many passed within the last second, \
-         against the agreed 100. {sentence}"
-    );
+    let alt = "Two charts over four seconds: the requests that came and the part of them that passed; and how many passed within the last \
+               second, against the agreed 100.";
     Drawing::new(svg, sentence, alt)
 }
 

@@ -147,10 +147,8 @@ fn draw(p: &Params) -> Drawing {
         }
     };
     let sentence = format!("{what} {result}");
-    let alt = format!(
-        "A timeline with a row for each of five servers, m0 to m4, showing whose key it holds, A for Alice and B for Bob, \
-         and a row each for the time in which Alice and Bob are sure of the lock. {sentence}"
-    );
+    let alt = "A timeline with a row for each of five servers, m0 to m4, showing whose key it holds, A for Alice and B for Bob, \
+               and a row each for the time in which Alice and Bob are sure of the lock.";
     Drawing::new(svg, sentence, alt).with_run(&titled(told(&sim, &broken), "A lock on five servers"))
 }
 

@@ -116,7 +116,7 @@ fn draw(p: &Params) -> Drawing {
         _ => "not decided",
     };
     let sentence = format!("{told} Oslo is uncertain {}, Riga {}; in the end both have {outcome}.", ends[0], ends[1]);
-    let alt = format!("Sequence diagram of a bank that coordinates and two participants, Oslo and Riga. {sentence}");
+    let alt = "Sequence diagram of a bank that coordinates and two participants, Oslo and Riga.";
     let mut asked = 0;
     let run = without_routine(sim.trace(), |event| is_routine(event, &mut asked));
     let shown = |event: &Event| {

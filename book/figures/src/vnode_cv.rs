@@ -99,10 +99,8 @@ fn draw(p: &Params) -> Drawing {
         if points == 1 { "one point".to_owned() } else { format!("{points} points") },
         expected[chosen],
     );
-    let alt = format!(
-        "Coefficient of variation over the points for each machine, both in tenfold steps: what is measured, what the formula expects, and what \
-         one fair ring in a hundred exceeds. {sentence}"
-    );
+    let alt = "Coefficient of variation over the points for each machine, both in tenfold steps: what is measured, what the formula \
+               expects, and what one fair ring in a hundred exceeds.";
     Drawing::new(svg, sentence, alt)
 }
 

@@ -55,6 +55,7 @@ fn every_drawing_can_be_read_by_everyone() {
             "{name}: the alternative text says what the picture looks like: {}",
             drawing.alt
         );
+        assert!(!drawing.alt.contains(&drawing.sentence), "{name}: who listens would be told its sentence twice");
         for colour in ["fill=\"#", "stroke=\"#", "fill:#", "stroke:#", "rgb("] {
             assert!(!drawing.svg.contains(colour), "{name}: `{colour}` does not follow the theme; use its classes");
         }
