@@ -4,6 +4,7 @@
 //! `progress` (the JSON of [`progress::of`]) at once and on every change, `reload` when the pages were rebuilt.
 
 mod http;
+mod paint;
 mod watch;
 
 use crate::{Project, progress, site};
@@ -66,7 +67,7 @@ pub fn plain(out: &Path) -> Result<String> {
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
                 if let Some(request) = Request::read(&mut stream) {
                     // The browser may have gone.
-                    let _ = http::file(&out, &request.path, false).write(&mut stream, request.head_only);
+                    let _ = http::file(&out, &request.path, None).write(&mut stream, request.head_only);
                 }
             });
         }
@@ -173,7 +174,10 @@ impl State {
             (true, Some(Some(fault))) => {
                 Response::ok(http::HTML, notice("The book cannot be built", &fault, false).into_bytes())
             }
-            _ => http::file(&self.out, path, true),
+            _ => {
+                let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                http::file(&self.out, path, Some(&serde_json::from_str(&progress).unwrap_or_default()))
+            }
         }
     }
 

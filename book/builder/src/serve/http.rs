@@ -1,5 +1,7 @@
 //! As much HTTP as a browser needs to read a book from its own machine.
 
+use super::paint::paint;
+use serde_json::Value;
 use std::{
     fs,
     io::{Read, Write},
@@ -86,8 +88,9 @@ impl Response {
     }
 }
 
-/// The file below `root` that `path` names, or the page for a wrong address. With `live`, pages learn where to listen.
-pub(super) fn file(root: &Path, path: &str, live: bool) -> Response {
+/// The file below `root` that `path` names, or the page for a wrong address. With the reader's progress pages show it, and learn where
+/// to listen for more.
+pub(super) fn file(root: &Path, path: &str, live: Option<&Value>) -> Response {
     let Some(mut file) = inside(root, path) else { return not_found(root, live) };
     if file.is_dir() {
         if !path.ends_with('/') {
@@ -102,17 +105,15 @@ pub(super) fn file(root: &Path, path: &str, live: bool) -> Response {
     }
 }
 
-fn not_found(root: &Path, live: bool) -> Response {
+fn not_found(root: &Path, live: Option<&Value>) -> Response {
     let body = fs::read(root.join("404.html")).unwrap_or_else(|_| b"not found".to_vec());
     Response { status: "404 Not Found", ..page(HTML, body, live) }
 }
 
-fn page(kind: &'static str, body: Vec<u8>, live: bool) -> Response {
-    if kind != HTML || !live {
-        return Response::ok(kind, body);
-    }
+fn page(kind: &'static str, body: Vec<u8>, live: Option<&Value>) -> Response {
+    let (HTML, Some(progress)) = (kind, live) else { return Response::ok(kind, body) };
     let html = String::from_utf8_lossy(&body).replacen("<body", "<body data-live=\"/__events\"", 1);
-    Response::ok(kind, html.into_bytes())
+    Response::ok(kind, paint(&html, progress).into_bytes())
 }
 
 /// `path` below `root`; nothing for a path that could lead out of it.
@@ -182,9 +183,9 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(root.path().join("ch")).expect("can be made");
         fs::write(root.path().join("ch/index.html"), "<body class=x>").expect("can be written");
-        assert_eq!(file(root.path(), "/ch/", true).body, b"<body data-live=\"/__events\" class=x>");
-        assert_eq!(file(root.path(), "/ch/", false).body, b"<body class=x>");
-        assert_eq!(file(root.path(), "/ch", true).location.as_deref(), Some("/ch/"));
-        assert_eq!(file(root.path(), "/none.html", true).status, "404 Not Found");
+        assert_eq!(file(root.path(), "/ch/", Some(&Value::Null)).body, b"<body data-live=\"/__events\" class=x>");
+        assert_eq!(file(root.path(), "/ch/", None).body, b"<body class=x>");
+        assert_eq!(file(root.path(), "/ch", Some(&Value::Null)).location.as_deref(), Some("/ch/"));
+        assert_eq!(file(root.path(), "/none.html", Some(&Value::Null)).status, "404 Not Found");
     }
 }
