@@ -21,7 +21,8 @@ pub type News = BTreeMap<Node, Heartbeat>;
 /// A node of which nothing *new* was heard for so many rounds counts as failed, and is not mentioned any more.
 pub const FAIL_AFTER: u64 = 20;
 
-/// A node of which nothing new was heard for so many rounds is forgotten.
+/// A node of which nothing new was heard for so many rounds is forgotten, as if it had never been heard of: it takes up no memory
+/// after the next [`Gossip::hear`] or [`Gossip::answer`].
 pub const FORGET_AFTER: u64 = 2 * FAIL_AFTER;
 
 /// One node's view of the group, by heartbeats. Times are rounds of the node's own clock.
@@ -54,7 +55,7 @@ impl Gossip {
         todo!("take in {call:?} in round {now}, and say what it lacks")
     }
 
-    /// Takes in what is new. What is said of this node itself changes nothing.
+    /// Takes in what is new. What is said of this node itself changes nothing, whether it is older or newer.
     pub fn hear(&mut self, news: &News, now: u64) {
         // TODO: what of this is a sign of life?
         todo!("take in {news:?} in round {now}")
@@ -80,13 +81,14 @@ pub fn first_detection(members: u64) -> f64 {
     todo!("the mean number of periods for {members} members")
 }
 
-/// One of `others`, each as likely as any; none if there are none. `draw(n)` is a random number below `n`.
+/// One of `others`, each as likely as any; none if there are none. `draw(n)` is a random number below `n`, which is at least 1.
 pub fn anybody(others: &[Node], mut draw: impl FnMut(usize) -> usize) -> Option<Node> {
-    let _ = draw(1);
+    let _ = draw(1); // Only so that the compiler finds `draw` used.
     todo!("one of {others:?}")
 }
 
-/// Whom to probe next: everybody once, in random order; then everybody once more, in another.
+/// Whom to probe next: everybody once, in random order; then everybody once more, shuffled anew. Every order is as likely as any, in
+/// the first round and after whatever round came before.
 #[derive(Clone, Debug)]
 pub struct RoundRobin {
     // TODO: where in which order?
@@ -99,9 +101,9 @@ impl RoundRobin {
         todo!("probe {others:?}")
     }
 
-    /// The one to probe in this period; none if there are no others. `draw(n)` is a random number below `n`.
+    /// The one to probe in this period; none if there are no others. `draw(n)` is a random number below `n`, which is at least 1.
     pub fn probe(&mut self, mut draw: impl FnMut(usize) -> usize) -> Option<Node> {
-        let _ = draw(1);
+        let _ = draw(1); // Only so that the compiler finds `draw` used.
         todo!("the next of this round")
     }
 }
@@ -124,7 +126,7 @@ pub struct Rumour {
     pub about: Node,
     /// What it says.
     pub health: Health,
-    /// Which incarnation of `about` it speaks of. Only `about` itself ever raises the number.
+    /// Which incarnation of `about` it speaks of, less than `u64::MAX`. Only `about` itself ever raises the number.
     pub incarnation: u64,
 }
 
@@ -138,7 +140,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// A member in its incarnation 0, who thinks of all `others` that they are alive in theirs.
+    /// A member in its incarnation 0, who thinks of all `others` (it is not among them) that they are alive in theirs.
     #[must_use]
     pub fn new(me: Node, others: &[Node]) -> Self {
         todo!("{me:?} thinks that {others:?} are alive")
@@ -151,21 +153,25 @@ impl Members {
     }
 
     /// `node` answered neither the probe nor anybody who probed it on request. One that was alive is suspected now: the
-    /// rumour to tell the others.
+    /// rumour to tell the others. Of anybody else it says nothing, and changes nothing.
     pub fn no_answer(&mut self, node: Node, now: u64) -> Option<Rumour> {
         todo!("suspect {node:?} in period {now}")
     }
 
-    /// Takes in a rumour, and returns what is to be told on: the rumour, if it changed an opinion or was the first about its
-    /// node; nothing, if it did not. A suspicion of this member itself is answered with a greater incarnation.
+    /// Takes in a rumour, and returns what is to be told on: the rumour, if it changed an opinion (the health or the incarnation)
+    /// or was the first about its node, which is always believed; nothing, if it did not.
     ///
     /// A death overrides everything else. Of the rest the greater incarnation overrides, and in one incarnation a suspicion
-    /// overrides *alive*.
+    /// overrides *alive*. A suspicion of a greater incarnation is a new one, and has a time of its own.
+    ///
+    /// A suspicion of this member itself, unless it is of an incarnation gone by, is answered: alive, in the incarnation after the
+    /// one suspected. Anything else that is said of this member changes nothing.
     pub fn hear(&mut self, rumour: Rumour, now: u64) -> Option<Rumour> {
         todo!("weigh {rumour:?} in period {now}")
     }
 
-    /// Declares dead who has been suspected for [`SUSPECT_FOR`] periods: the rumours to tell, by node.
+    /// Declares dead who has been suspected for [`SUSPECT_FOR`] periods, by whomever, in the incarnation that was suspected: the
+    /// rumours to tell, in ascending order of the nodes.
     pub fn tick(&mut self, now: u64) -> Vec<Rumour> {
         todo!("bury in period {now} who did not object")
     }
@@ -190,7 +196,7 @@ impl Accrual {
     }
 
     /// How surprising the silence is: −log₁₀ of the chance that it lasts so long, if silences are exponential with the mean
-    /// of the window. None before the second heartbeat.
+    /// of the window. None before the second heartbeat. If all intervals are 0, it is 0 at a heartbeat, and anything above 0 after.
     #[must_use]
     pub fn phi(&self, now: u64) -> Option<f64> {
         todo!("the surprise at {now}")

@@ -49,6 +49,23 @@ mod stage_1_rumours {
         let answer = b.answer(&news([(A, beat(1, 9)), (C, beat(1, 5)), (Node(3), beat(1, 3))]), 1);
         let expected = news([(B, beat(1, 0)), (Node(3), beat(1, 4))]);
         assert!(answer == expected, "B answered {answer:?}; what the caller lacks is {expected:?}");
+        let again = b.answer(&news([(B, beat(1, 0)), (C, beat(1, 5)), (Node(3), beat(1, 4)), (A, beat(1, 9))]), 1);
+        assert!(again.is_empty(), "the caller knows all that B knows, and B answers {again:?}");
+    }
+
+    /// 2/0 is newer than 1/500.
+    #[test]
+    fn an_answer_goes_by_generation_and_version() {
+        for (caller, called) in [(beat(1, 500), beat(2, 0)), (beat(2, 0), beat(1, 500))] {
+            let mut b = Gossip::start(B, 1);
+            b.hear(&news([(C, called)]), 0);
+            let told = b.answer(&news([(C, caller)]), 1).get(&C).copied();
+            let expected = (called > caller).then_some(called);
+            assert!(
+                told == expected,
+                "the caller knows {caller:?} of C, the called {called:?}; the answer says {told:?}, expected {expected:?}"
+            );
+        }
     }
 
     /// It beat 500 times, crashed, and begins at 0 again.
@@ -64,13 +81,26 @@ mod stage_1_rumours {
             "a late letter of B's first life: {:?}",
             a.heartbeat_of(B, 10)
         );
-        assert!(!a.alive(5 + FAIL_AFTER).contains(&B), "what a former B said is no sign of life of this one");
+        for (now, expected) in [(4 + FAIL_AFTER, true), (5 + FAIL_AFTER, false)] {
+            let alive = a.alive(now).contains(&B);
+            assert!(
+                alive == expected,
+                "round {now}: B counts as alive: {alive}; its restart was heard in round 5, and the late letter of round 10 is no sign of life"
+            );
+        }
     }
 
     #[test]
     fn a_node_says_itself_what_it_is() {
         let mut a = Gossip::start(A, 2);
-        a.hear(&news([(A, beat(1, 500))]), 0);
+        for said in [beat(1, 500), beat(2, 7), beat(3, 0)] {
+            a.hear(&news([(A, said)]), 0);
+            let own = a.heartbeat_of(A, 0);
+            assert!(
+                own == Some(beat(2, 0)),
+                "others say {said:?} of A; A, which was not asked, says {own:?} of itself"
+            );
+        }
         a.beat();
         assert!(a.heartbeat_of(A, 0) == Some(beat(2, 1)), "A of itself: {:?}", a.heartbeat_of(A, 0));
         assert!(a.call(10_000) == news([(A, beat(2, 1))]), "A is alive to itself, always: {:?}", a.call(10_000));
@@ -130,9 +160,39 @@ mod stage_1_rumours {
         }
         let (mut a, now) = (of_c(), FORGET_AFTER - 1);
         a.hear(&news([(C, beat(1, 3))]), now);
-        assert!(!a.alive(now).contains(&C), "an old rumour brought C back");
+        let alive = a.alive(now);
+        assert!(!alive.contains(&C), "round {now}: C's heartbeat 1/3 is known since round 0; alive: {alive:?}");
         a.hear(&news([(C, beat(1, 4))]), now);
-        assert!(a.alive(now).contains(&C), "a new heartbeat did not bring C back");
+        let alive = a.alive(now);
+        assert!(alive.contains(&C), "round {now}: C's heartbeat 1/4 is greater than 1/3 of round 0; alive: {alive:?}");
+    }
+
+    /// Even by the same heartbeat: nobody remembers that it is the same.
+    #[test]
+    fn who_is_forgotten_may_come_as_a_new_node() {
+        let mut a = of_c();
+        a.hear(&news([(C, beat(1, 3))]), FORGET_AFTER);
+        let (known, alive) = (a.heartbeat_of(C, FORGET_AFTER), a.alive(FORGET_AFTER));
+        assert!(
+            known == Some(beat(1, 3)) && alive == [A, C],
+            "C, last heard of in round 0, was forgotten in round {FORGET_AFTER}, when A hears of it as of any new node; A knows {known:?}, alive: {alive:?}"
+        );
+    }
+
+    /// Every round a machine joins, says one thing, and is gone.
+    #[test]
+    fn who_is_forgotten_takes_up_no_memory() {
+        let mut a = Gossip::start(A, 1);
+        let mut shown = Vec::new();
+        for now in 0..2_000 {
+            a.hear(&news([(Node(1_000 + now), beat(1, 0))]), now.into());
+            shown.push(format!("{a:?}").len());
+        }
+        let (first, last) = (shown[FORGET_AFTER as usize], shown[1_999]);
+        assert!(
+            last < 3 * first,
+            "in round {FORGET_AFTER} as in round 2,000 forty nodes are remembered; A has grown from {first} to {last} letters"
+        );
     }
 
     struct Group {
@@ -322,15 +382,16 @@ mod stage_2_probes {
     use super::*;
 
     #[track_caller]
-    fn detected(members: u64, periods: f64) {
-        let expected = first_detection(members);
-        assert!((expected - periods).abs() < 0.000_02, "{members} members: {expected:.5} periods, expected {periods}");
+    fn detected(members: u64, expected: f64) {
+        let periods = first_detection(members);
+        assert!((periods - expected).abs() < 0.000_02, "{members} members: {periods:.5} periods, expected {expected}");
     }
 
     /// However large: the more there are to be probed, the more there are who probe.
     #[test]
     fn a_crash_in_a_large_group_is_probed_after_e_over_e_minus_one_periods() {
         detected(1_000_000, 1.581_98);
+        detected(10_000_000_000, 1.581_98);
     }
 
     #[test]
@@ -344,14 +405,54 @@ mod stage_2_probes {
         (1..=count).map(Node).collect()
     }
 
+    fn draws(rng: &mut Rng) -> impl FnMut(usize) -> usize {
+        |below| {
+            assert!(below > 0, "draw(0): there is no number below 0");
+            rng.random_range(0..below)
+        }
+    }
+
+    /// Each of these was seen, and all as often as chance allows.
+    fn equally_often<T: Ord>(what: &str, seen: &BTreeMap<T, u64>, kinds: usize, false_alarm: f64) {
+        assert!(seen.len() == kinds, "{what}: there are {kinds}, and {} were ever seen", seen.len());
+        let observed: Vec<u64> = seen.values().copied().collect();
+        let expected = observed.iter().sum::<u64>() as f64 / kinds as f64;
+        let off = stats::chi_square(&observed, &vec![expected; kinds]);
+        let limit = stats::chi_square_limit(kinds as u64 - 1, false_alarm);
+        let (least, most) = (observed.iter().min(), observed.iter().max());
+        assert!(
+            off <= limit,
+            "{what}: {kinds}, each expected {expected} times; the rarest came {least:?} times, the most frequent {most:?}: χ² = {off:.1}, by chance at most {limit:.1}"
+        );
+    }
+
+    /// False alarm: 1e-9 (χ², 149 degrees of freedom, 30,000 draws).
+    #[test]
+    fn anybody_is_as_likely_as_anybody_else() {
+        let (mut rng, group) = (kit::Seed(2).rng(), others(150));
+        let mut seen: BTreeMap<Node, u64> = BTreeMap::new();
+        for _ in 0..30_000 {
+            *seen.entry(anybody(&group, draws(&mut rng)).expect("there are others")).or_default() += 1;
+        }
+        equally_often("the members of a large group", &seen, 150, 1e-9);
+    }
+
+    /// There is nothing to choose, and nobody to change places with.
+    #[test]
+    fn in_a_group_of_two_it_is_always_the_other() {
+        let (mut rng, mut robin) = (kit::Seed(3).rng(), RoundRobin::new(&[B]));
+        for period in 0..10 {
+            let chosen = [anybody(&[B], draws(&mut rng)), robin.probe(draws(&mut rng))];
+            assert!(chosen == [Some(B); 2], "period {period}: there is only {B:?}; chosen: {chosen:?}");
+        }
+    }
+
     /// Nine live members, one dead. False alarm: 1e-9 (exact binomial, 5,000 groups).
     #[test]
     fn random_probes_find_a_crash_as_often_as_the_formula_says() {
         let mut rng = kit::Seed(0).rng();
         let (dead, nine) = (Node(9), others(9));
-        let found = (0..5_000)
-            .filter(|_| (0..9).any(|_| anybody(&nine, |below| rng.random_range(0..below)) == Some(dead)))
-            .count() as u64;
+        let found = (0..5_000).filter(|_| (0..9).any(|_| anybody(&nine, draws(&mut rng)) == Some(dead))).count() as u64;
         let chance = 1.0 - (8.0_f64 / 9.0).powi(9);
         let fair = stats::binomial_range(5_000, chance, 1e-9);
         assert!(fair.contains(&found), "found in the first period: {found} of 5000 groups; by chance {fair:?}");
@@ -368,7 +469,7 @@ mod stage_2_probes {
             let mut last = vec![None; count + 1];
             let mut this_round = Vec::new();
             for period in 0..400 {
-                let node = robin.probe(|below| rng.random_range(0..below)).expect("there are others");
+                let node = robin.probe(draws(&mut rng)).expect("there are others");
                 assert!(
                     !this_round.contains(&node),
                     "seed {seed}, period {period}: {node:?} is probed twice in one round"
@@ -386,20 +487,44 @@ mod stage_2_probes {
         assert!(RoundRobin::new(&[]).probe(|_| 0).is_none(), "nobody is there to be probed");
     }
 
-    /// False alarm: 1e-9 (χ², five degrees of freedom, 12,000 rounds of three).
+    fn round(robin: &mut RoundRobin, count: usize, rng: &mut Rng) -> Vec<Node> {
+        (0..count).filter_map(|_| robin.probe(draws(rng))).collect()
+    }
+
+    /// False alarm: 1e-9 (χ², 23 degrees of freedom, 12,000 rounds of four).
     #[test]
     fn every_order_of_a_round_is_as_likely_as_any() {
-        let mut rng = kit::Seed(1).rng();
-        let mut robin = RoundRobin::new(&others(3));
+        let (mut rng, mut robin) = (kit::Seed(1).rng(), RoundRobin::new(&others(4)));
         let mut orders: BTreeMap<Vec<Node>, u64> = BTreeMap::new();
         for _ in 0..12_000 {
-            let order = (0..3).filter_map(|_| robin.probe(|below| rng.random_range(0..below))).collect();
-            *orders.entry(order).or_default() += 1;
+            *orders.entry(round(&mut robin, 4, &mut rng)).or_default() += 1;
         }
-        assert!(orders.len() == 6, "three members can be probed in six orders; seen: {orders:?}");
-        let observed: Vec<u64> = orders.values().copied().collect();
-        let (off, limit) = (stats::chi_square(&observed, &[2_000.0; 6]), stats::chi_square_limit(5, 1e-9));
-        assert!(off <= limit, "χ² = {off:.1}, by chance at most {limit:.1}: {orders:?}");
+        equally_often("orders of four", &orders, 24, 1e-9);
+    }
+
+    /// A hundred machines are started at once, with the same list.
+    /// False alarm: 1e-9 (χ², 23 degrees of freedom, 12,000 first rounds of four).
+    #[test]
+    fn the_first_round_is_as_random_as_the_others() {
+        let mut rng = kit::Seed(4).rng();
+        let mut orders: BTreeMap<Vec<Node>, u64> = BTreeMap::new();
+        for _ in 0..12_000 {
+            *orders.entry(round(&mut RoundRobin::new(&others(4)), 4, &mut rng)).or_default() += 1;
+        }
+        equally_often("orders of a first round of four", &orders, 24, 1e-9);
+    }
+
+    /// The same order again is as likely as any other.
+    /// False alarm: 1e-9 (χ², 35 degrees of freedom, 18,000 times two rounds of three).
+    #[test]
+    fn a_round_says_nothing_of_the_next() {
+        let (mut rng, mut robin) = (kit::Seed(5).rng(), RoundRobin::new(&others(3)));
+        let mut pairs: BTreeMap<[Vec<Node>; 2], u64> = BTreeMap::new();
+        for _ in 0..18_000 {
+            let pair = [round(&mut robin, 3, &mut rng), round(&mut robin, 3, &mut rng)];
+            *pairs.entry(pair).or_default() += 1;
+        }
+        equally_often("orders of three, and the order after each", &pairs, 36, 1e-9);
     }
 }
 
@@ -422,7 +547,8 @@ mod stage_3_suspicion {
         let told = told.map(|rumour| (rumour.about, rumour.health));
         assert!(told == Some((C, Health::Suspect)), "C did not answer, and A tells {told:?}");
         assert!(a.health(C) == Some(Health::Suspect), "A thinks of C: {:?}", a.health(C));
-        assert!(a.no_answer(Node(9), 2).is_none() && a.health(Node(9)).is_none(), "nobody knows node 9");
+        let (told, health) = (a.no_answer(Node(9), 2), a.health(Node(9)));
+        assert!(told.is_none() && health.is_none(), "A never heard of node 9; it tells {told:?} and thinks {health:?}");
         assert!(a.health(A) == Some(Health::Alive), "A of itself: {:?}", a.health(A));
     }
 
@@ -441,11 +567,21 @@ mod stage_3_suspicion {
         assert!(again.is_none(), "that suspicion was refuted: {again:?}");
         let later = c.hear(rumour(C, Health::Suspect, 1), 3);
         assert!(later == Some(rumour(C, Health::Alive, 2)), "a new suspicion is refuted anew: {later:?}");
-        assert!(c.hear(rumour(C, Health::Alive, 1), 4).is_none(), "that C lives is no news to C");
+        for incarnation in [1, 2, 5] {
+            let told = c.hear(rumour(C, Health::Alive, incarnation), 4);
+            assert!(told.is_none(), "that C lives is no news to C, which tells {told:?}");
+        }
         let buried = c.hear(rumour(C, Health::Dead, 9), 4);
         assert!(buried.is_none() && c.health(C) == Some(Health::Alive), "a death is final, and C tells {buried:?}");
         let ahead = c.hear(rumour(C, Health::Suspect, 7), 5);
         assert!(ahead == Some(rumour(C, Health::Alive, 8)), "a suspicion of a former life's incarnation 7: {ahead:?}");
+        let mut c = Members::new(C, &[A, B]);
+        c.hear(rumour(C, Health::Alive, 7), 0);
+        let told = c.hear(rumour(C, Health::Suspect, 3), 1);
+        assert!(
+            told == Some(rumour(C, Health::Alive, 4)),
+            "C is in incarnation 0, whatever was said of it: suspected in 3, it objects in 4; it tells {told:?}"
+        );
     }
 
     /// Which rumour overrides which.
@@ -498,13 +634,96 @@ mod stage_3_suspicion {
         );
     }
 
+    /// What is said of somebody unknown is all that is known.
+    #[test]
+    fn of_a_stranger_everything_is_believed() {
+        for health in [Health::Alive, Health::Suspect, Health::Dead] {
+            let (mut a, said) = (group(), rumour(Node(9), health, 2));
+            let told = a.hear(said, 10);
+            assert!(
+                (told, a.health(Node(9))) == (Some(said), Some(health)),
+                "A never heard of node 9, and now {said:?}: it tells {told:?} and thinks {:?}",
+                a.health(Node(9))
+            );
+            let alive = a.hear(rumour(Node(9), Health::Alive, 5), 11);
+            assert!(
+                alive.is_none() == (health == Health::Dead),
+                "A heard {said:?} of node 9, then that it is alive in incarnation 5, and tells {alive:?}"
+            );
+        }
+    }
+
+    /// The accuser is not the only one who waits. C was known, node 9 was not.
+    #[test]
+    fn who_is_suspected_by_hearsay_has_as_much_time() {
+        for node in [C, Node(9)] {
+            let mut a = group();
+            a.hear(rumour(node, Health::Suspect, 4), 10);
+            let told = a.tick(10 + SUSPECT_FOR - 1);
+            assert!(
+                told.is_empty(),
+                "A heard in period 10 that {node:?} is suspected; it may object until 15; told: {told:?}"
+            );
+            let told = a.tick(10 + SUSPECT_FOR);
+            assert!(
+                told == [rumour(node, Health::Dead, 4)],
+                "A heard in period 10 that {node:?} is suspected in incarnation 4, and in 15 it tells {told:?}"
+            );
+        }
+    }
+
+    /// Between the two it has objected: the objection is on its way.
+    #[test]
+    fn a_suspicion_of_a_greater_incarnation_is_a_new_one() {
+        let mut a = group();
+        a.hear(rumour(C, Health::Suspect, 0), 10);
+        a.hear(rumour(C, Health::Suspect, 1), 13);
+        let told = a.tick(13 + SUSPECT_FOR - 1);
+        assert!(
+            told.is_empty(),
+            "C is suspected in incarnation 1 since period 13, and may object until 18; told: {told:?}"
+        );
+        let told = a.tick(13 + SUSPECT_FOR);
+        assert!(
+            told == [rumour(C, Health::Dead, 1)],
+            "suspected in incarnation 1 since period 13; told in 18: {told:?}"
+        );
+    }
+
+    /// A whole rack loses its power.
+    #[test]
+    fn many_may_die_in_one_period() {
+        let mut a = Members::new(A, &[B, C, Node(3)]);
+        for node in [C, Node(3), B] {
+            a.no_answer(node, 10);
+        }
+        let told = a.tick(10 + SUSPECT_FOR);
+        let expected = [B, C, Node(3)].map(|node| rumour(node, Health::Dead, 0));
+        assert!(told == expected, "three are suspected since period 10; told in 15: {told:?}");
+    }
+
+    #[test]
+    fn who_is_dead_is_not_suspected_again() {
+        let mut a = group();
+        a.hear(rumour(C, Health::Dead, 0), 10);
+        let told = a.no_answer(C, 20);
+        assert!(
+            told.is_none() && a.health(C) == Some(Health::Dead),
+            "death is final; C, which is dead, does not answer: A tells {told:?} and thinks {:?}",
+            a.health(C)
+        );
+        let told = a.tick(20 + SUSPECT_FOR);
+        assert!(told.is_empty(), "it dies once; told: {told:?}");
+    }
+
     #[test]
     fn who_does_not_object_in_time_is_declared_dead() {
         let mut a = group();
         a.no_answer(C, 10);
         for now in 10..10 + SUSPECT_FOR {
-            // Others suspect C too. That is the same suspicion.
+            // Others suspect C too, and it does not answer again. That is the same suspicion.
             a.hear(rumour(C, Health::Suspect, 0), now);
+            a.no_answer(C, now);
             let told = a.tick(now);
             assert!(
                 told.is_empty(),
@@ -541,7 +760,8 @@ mod stage_3_suspicion {
             let most = rng.random_range(2..=5);
             let rumours: Vec<_> = (0..rng.random_range(1..8))
                 .map(|_| {
-                    rumour(Node(rng.random_range(1..3)), healths[rng.random_range(0..most)], rng.random_range(0..4))
+                    let about = [B, C, Node(9)][rng.random_range(0..3)];
+                    rumour(about, healths[rng.random_range(0..most)], rng.random_range(0..4))
                 })
                 .collect();
             let (mut one, mut other) = (group(), group());
@@ -551,7 +771,7 @@ mod stage_3_suspicion {
             for &rumour in rumours.iter().rev().chain(&rumours) {
                 other.hear(rumour, 0);
             }
-            for node in [B, C] {
+            for node in [B, C, Node(9)] {
                 let (first, second) = (one.health(node), other.health(node));
                 assert!(
                     first == second,
@@ -575,9 +795,9 @@ mod stage_4_accrual {
     }
 
     #[track_caller]
-    fn phi_is(detector: &Accrual, now: u64, expected: f64) {
+    fn phi_is(detector: &Accrual, now: u64, expected: f64, why: &str) {
         let phi = detector.phi(now).expect("two heartbeats were heard");
-        assert!((phi - expected).abs() < 0.001, "φ is {phi:.4}, expected {expected}");
+        assert!((phi - expected).abs() < 0.001, "{why}: φ is {phi:.4}, expected {expected}");
     }
 
     /// A chance of one in ten is φ = 1, of one in a hundred million φ = 8. ln 10 = 2.3026.
@@ -585,9 +805,9 @@ mod stage_4_accrual {
     fn phi_counts_the_zeros_of_the_chance_that_it_lives() {
         let mut detector = Accrual::new(10);
         let last = beats(&mut detector, 0, 10_000, 5);
-        phi_is(&detector, last, 0.0);
-        phi_is(&detector, last + 23_026, 1.0);
-        phi_is(&detector, last + 184_207, 8.0);
+        phi_is(&detector, last, 0.0, "no silence");
+        phi_is(&detector, last + 23_026, 1.0, "a silence of 2.3026 intervals");
+        phi_is(&detector, last + 184_207, 8.0, "a silence of 18.4207 intervals");
     }
 
     #[test]
@@ -596,6 +816,35 @@ mod stage_4_accrual {
         assert!(detector.phi(1_000).is_none(), "no heartbeat: {:?}", detector.phi(1_000));
         detector.heartbeat(1_000);
         assert!(detector.phi(60_000).is_none(), "one heartbeat: {:?}", detector.phi(60_000));
+        detector.heartbeat(2_000);
+        phi_is(&detector, 4_000, 0.8686, "two heartbeats, a second apart, and two seconds of silence");
+    }
+
+    /// One and two milliseconds.
+    #[test]
+    fn a_mean_is_seldom_a_whole_number() {
+        let mut detector = Accrual::new(10);
+        [0, 1, 3].into_iter().for_each(|now| detector.heartbeat(now));
+        phi_is(&detector, 6, 0.8686, "intervals 1 and 2, mean 1.5; a silence of 3");
+    }
+
+    /// Most come after 100 ms, one after a second. The mean is 190, half of them are no later than 100.
+    #[test]
+    fn a_rare_long_pause_is_part_of_the_mean() {
+        let mut detector = Accrual::new(10);
+        let last = beats(&mut detector, 0, 1_000, 2);
+        let last = beats(&mut detector, last, 100, 9);
+        phi_is(&detector, last + 380, 0.8686, "intervals: one of 1,000 and nine of 100, mean 190; a silence of 380");
+    }
+
+    /// They were held up together, and arrive together.
+    #[test]
+    fn heartbeats_of_one_millisecond_give_a_number() {
+        let mut detector = Accrual::new(10);
+        (0..3).for_each(|_| detector.heartbeat(5));
+        phi_is(&detector, 5, 0.0, "three heartbeats at 5, and no silence");
+        let phi = detector.phi(6).expect("three heartbeats were heard");
+        assert!(phi > 0.0, "three heartbeats at 5, and a silence of 1: φ is {phi}");
     }
 
     #[test]
@@ -605,7 +854,7 @@ mod stage_4_accrual {
         let rising: Vec<f64> = (0..50).filter_map(|i| detector.phi(last + 40 * i)).collect();
         assert!(rising.len() == 50 && rising.is_sorted() && rising[49] > 8.0, "during 2 s of silence: {rising:?}");
         detector.heartbeat(last + 2_000);
-        phi_is(&detector, last + 2_000, 0.0);
+        phi_is(&detector, last + 2_000, 0.0, "a heartbeat has just ended the silence");
     }
 
     /// Ten times slower. A fixed limit would have to be set anew.
@@ -613,10 +862,10 @@ mod stage_4_accrual {
     fn it_adapts_to_a_network_that_has_become_slow() {
         let mut detector = Accrual::new(10);
         let last = beats(&mut detector, 0, 100, 50);
-        phi_is(&detector, last + 1_000, 4.3429);
+        phi_is(&detector, last + 1_000, 4.3429, "the last 10 intervals are 100");
         let last = beats(&mut detector, last, 1_000, 10);
-        phi_is(&detector, last + 2_303, 1.0);
+        phi_is(&detector, last + 2_303, 1.0, "the last 10 intervals are 1,000");
         let last = beats(&mut detector, last, 100, 5);
-        phi_is(&detector, last + 1_266, 1.0);
+        phi_is(&detector, last + 1_266, 1.0, "the last 10 intervals are 5 of 1,000 and 5 of 100, mean 550");
     }
 }

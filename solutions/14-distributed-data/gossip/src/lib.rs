@@ -21,7 +21,8 @@ pub type News = BTreeMap<Node, Heartbeat>;
 /// A node of which nothing *new* was heard for so many rounds counts as failed, and is not mentioned any more.
 pub const FAIL_AFTER: u64 = 20;
 
-/// A node of which nothing new was heard for so many rounds is forgotten.
+/// A node of which nothing new was heard for so many rounds is forgotten, as if it had never been heard of: it takes up no memory
+/// after the next [`Gossip::hear`] or [`Gossip::answer`].
 pub const FORGET_AFTER: u64 = 2 * FAIL_AFTER;
 
 /// One node's view of the group, by heartbeats. Times are rounds of the node's own clock.
@@ -68,10 +69,11 @@ impl Gossip {
         answer
     }
 
-    /// Takes in what is new. What is said of this node itself changes nothing.
+    /// Takes in what is new. What is said of this node itself changes nothing, whether it is older or newer.
     pub fn hear(&mut self, news: &News, now: u64) {
+        self.others.retain(|_, entry| now - entry.heard_at < FORGET_AFTER);
         for (&node, &heartbeat) in news {
-            if node != self.me && self.heartbeat_of(node, now).is_none_or(|known| known < heartbeat) {
+            if node != self.me && self.others.get(&node).is_none_or(|known| known.heartbeat < heartbeat) {
                 self.others.insert(node, Entry { heartbeat, heard_at: now });
             }
         }
@@ -102,12 +104,13 @@ pub fn first_detection(members: u64) -> f64 {
     1.0 / (1.0 - (1.0 - 1.0 / others).powf(others))
 }
 
-/// One of `others`, each as likely as any; none if there are none. `draw(n)` is a random number below `n`.
+/// One of `others`, each as likely as any; none if there are none. `draw(n)` is a random number below `n`, which is at least 1.
 pub fn anybody(others: &[Node], mut draw: impl FnMut(usize) -> usize) -> Option<Node> {
     (!others.is_empty()).then(|| others[draw(others.len())])
 }
 
-/// Whom to probe next: everybody once, in random order; then everybody once more, in another.
+/// Whom to probe next: everybody once, in random order; then everybody once more, shuffled anew. Every order is as likely as any, in
+/// the first round and after whatever round came before.
 #[derive(Clone, Debug)]
 pub struct RoundRobin {
     others: Vec<Node>,
@@ -121,7 +124,7 @@ impl RoundRobin {
         Self { others: others.to_vec(), next: others.len() }
     }
 
-    /// The one to probe in this period; none if there are no others. `draw(n)` is a random number below `n`.
+    /// The one to probe in this period; none if there are no others. `draw(n)` is a random number below `n`, which is at least 1.
     pub fn probe(&mut self, mut draw: impl FnMut(usize) -> usize) -> Option<Node> {
         if self.next == self.others.len() {
             for last in (1..self.others.len()).rev() {
@@ -153,7 +156,7 @@ pub struct Rumour {
     pub about: Node,
     /// What it says.
     pub health: Health,
-    /// Which incarnation of `about` it speaks of. Only `about` itself ever raises the number.
+    /// Which incarnation of `about` it speaks of, less than `u64::MAX`. Only `about` itself ever raises the number.
     pub incarnation: u64,
 }
 
@@ -177,7 +180,7 @@ struct Opinion {
 }
 
 impl Members {
-    /// A member in its incarnation 0, who thinks of all `others` that they are alive in theirs.
+    /// A member in its incarnation 0, who thinks of all `others` (it is not among them) that they are alive in theirs.
     #[must_use]
     pub fn new(me: Node, others: &[Node]) -> Self {
         let alive = Opinion { health: Health::Alive, incarnation: 0, since: 0 };
@@ -191,18 +194,21 @@ impl Members {
     }
 
     /// `node` answered neither the probe nor anybody who probed it on request. One that was alive is suspected now: the
-    /// rumour to tell the others.
+    /// rumour to tell the others. Of anybody else it says nothing, and changes nothing.
     pub fn no_answer(&mut self, node: Node, now: u64) -> Option<Rumour> {
         let incarnation = self.opinions.get(&node)?.incarnation;
         self.hear(Rumour { about: node, health: Health::Suspect, incarnation }, now)
     }
 
     // ANCHOR: hear
-    /// Takes in a rumour, and returns what is to be told on: the rumour, if it changed an opinion or was the first about its
-    /// node; nothing, if it did not. A suspicion of this member itself is answered with a greater incarnation.
+    /// Takes in a rumour, and returns what is to be told on: the rumour, if it changed an opinion (the health or the incarnation)
+    /// or was the first about its node, which is always believed; nothing, if it did not.
     ///
     /// A death overrides everything else. Of the rest the greater incarnation overrides, and in one incarnation a suspicion
-    /// overrides *alive*.
+    /// overrides *alive*. A suspicion of a greater incarnation is a new one, and has a time of its own.
+    ///
+    /// A suspicion of this member itself, unless it is of an incarnation gone by, is answered: alive, in the incarnation after the
+    /// one suspected. Anything else that is said of this member changes nothing.
     pub fn hear(&mut self, rumour: Rumour, now: u64) -> Option<Rumour> {
         let Rumour { about, health, incarnation } = rumour;
         if about == self.me {
@@ -227,7 +233,8 @@ impl Members {
     }
     // ANCHOR_END: hear
 
-    /// Declares dead who has been suspected for [`SUSPECT_FOR`] periods: the rumours to tell, by node.
+    /// Declares dead who has been suspected for [`SUSPECT_FOR`] periods, by whomever, in the incarnation that was suspected: the
+    /// rumours to tell, in ascending order of the nodes.
     pub fn tick(&mut self, now: u64) -> Vec<Rumour> {
         let late = |opinion: &Opinion| opinion.health == Health::Suspect && now - opinion.since >= SUSPECT_FOR;
         let overdue = self.opinions.iter().filter(|(_, opinion)| late(opinion));
@@ -265,12 +272,14 @@ impl Accrual {
 
     // ANCHOR: phi
     /// How surprising the silence is: −log₁₀ of the chance that it lasts so long, if silences are exponential with the mean
-    /// of the window. None before the second heartbeat.
+    /// of the window. None before the second heartbeat. If all intervals are 0, it is 0 at a heartbeat, and anything above 0 after.
     #[must_use]
     pub fn phi(&self, now: u64) -> Option<f64> {
         let last = self.last.filter(|_| !self.intervals.is_empty())?;
         let mean = self.intervals.iter().sum::<u64>() as f64 / self.intervals.len() as f64;
-        Some((now - last) as f64 / mean * std::f64::consts::LOG10_E)
+        // No silence is no surprise, even if the mean is 0.
+        let means = if now == last { 0.0 } else { (now - last) as f64 / mean };
+        Some(means * std::f64::consts::LOG10_E)
     }
     // ANCHOR_END: phi
 }
