@@ -372,8 +372,10 @@ impl Bench<'_> {
         let kept = self.kept();
         let mut text = format!("| on {} | |\n|---|---|\n", machine());
         for part in PARTS {
-            let (what, figure) =
-                kept.get(part).with_context(|| format!("`{part}` was not measured: figures {part}"))?;
+            let Some((what, figure)) = kept.get(part) else {
+                eprintln!("`{part}` was not measured here and is left out: figures {part}");
+                continue;
+            };
             let _ = writeln!(text, "| {what} | {figure} |");
         }
         let file = self.root.join("book/src/reference/grading.md");
