@@ -1,11 +1,11 @@
 //! One exercise: its metadata, its place in the three trees, its hints and the misunderstandings it knows.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
-use crate::{Id, Misconception, Problem, hints, manifest, scan, summary, wrong};
+use crate::{Id, Misconception, Problem, hints, manifest, pristine, scan, summary, wrong};
 
 /// An exercise as data. Paths are methods; the files behind them may change at any time, the reader is editing them.
 #[derive(Clone, Debug)]
@@ -97,6 +97,25 @@ impl Exercise {
         files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
         files.sort();
         files
+    }
+
+    /// What lies in `tests` and is no test program of its own, with its path from there: what the tests include.
+    ///
+    /// # Errors
+    /// A folder or a file cannot be read.
+    pub fn test_data(&self) -> io::Result<BTreeMap<String, Vec<u8>>> {
+        const TESTS: &str = "tests";
+        let mut paths = Vec::new();
+        pristine::walk(&self.dir(), TESTS, &mut paths)?;
+        let below = |path: &str| path.strip_prefix(TESTS).map(|path| path.trim_start_matches('/').to_owned());
+        let mut data = BTreeMap::new();
+        for name in paths.iter().filter_map(|path| below(path)) {
+            if name.contains('/') || !name.ends_with(".rs") {
+                let bytes = fs::read(self.dir().join(TESTS).join(&name))?;
+                data.insert(name, bytes);
+            }
+        }
+        Ok(data)
     }
 
     /// `exercises/CH/EX/hints.md`

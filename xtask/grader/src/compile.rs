@@ -261,14 +261,11 @@ pub fn compile(
         Ok(answers) => answers,
         Err(fault) => return Ok(fault),
     };
-    for question in &questions {
-        // Where the test itself includes them; the class has them too.
-        let test = question.test.rsplit("::").next().unwrap_or(&question.test);
-        let folder = tests.join("programs").join(test);
-        fs::create_dir_all(&folder)?;
-        for (name, text) in &question.programs {
-            fs::write(folder.join(format!("{name}.rs")), text)?;
-        }
+    // What the tests include; the class has it too.
+    for (path, bytes) in exercise.test_data()? {
+        let file = tests.join(path);
+        fs::create_dir_all(file.parent().unwrap_or(&tests))?;
+        fs::write(file, bytes)?;
     }
     let mut files = Vec::new();
     for file in exercise.test_files() {

@@ -173,6 +173,11 @@ impl<'a> Judge<'a> {
                 add(&format!("{} {name}", question.test), program.as_bytes());
             }
         }
+        for (path, bytes) in exercise.test_data().unwrap_or_default() {
+            if !path.starts_with("programs/") {
+                add(&path, &bytes);
+            }
+        }
         for file in self.options.hidden.of(exercise) {
             add(&file.name, file.text.as_bytes());
         }

@@ -388,6 +388,28 @@ fn a_test_that_asks_the_compiler_passes_by_its_answer() {
     assert!(earned == 0 && why.contains("not alone"), "{why}");
 }
 
+/// Tests may include what lies beside them; it decides the verdict, so it is part of the key.
+#[test]
+fn what_tests_include_is_there_and_counts() {
+    if !boxes() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("temp dir");
+    course(dir.path());
+    let tests = "#[test]\nfn as_it_is_written() {\n    assert!(twice::twice(2).to_string() == include_str!(\"data/deep/four.txt\"));\n}\n";
+    let folder = dir.path().join("exercises/01-first/twice/tests");
+    write(&folder.join("twice.rs"), tests);
+    write(&folder.join("data/deep/four.txt"), "4");
+    let catalog = Catalog::read(dir.path()).0;
+    let exercises: Vec<_> = catalog.exercises().collect();
+    let judge = Judge::new(&catalog, &exercises, &target(), Options::default()).expect("builds");
+    assert_eq!(judged(&judge, exercises[0], SOLVED).status, Status::Solved);
+    let key = judge.key_of(exercises[0]);
+    write(&folder.join("data/deep/four.txt"), "5");
+    assert_eq!(judged(&judge, exercises[0], SOLVED).status, Status::Failing);
+    assert_ne!(judge.key_of(exercises[0]), key);
+}
+
 /// What differs from process to process is found, though a test in a box can start none.
 #[test]
 fn two_processes_are_compared() {
