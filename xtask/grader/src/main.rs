@@ -229,6 +229,10 @@ fn report(asked: &Asked, folder: &Path) -> Result<bool> {
     let (catalog, _) = catalog()?;
     let known = results::read(folder)?;
     let policy = asked.policy.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
+    policy.check(&catalog).with_context(|| asked.policy.as_deref().unwrap_or(Path::new("")).display().to_string())?;
+    for name in policy.strangers(&known) {
+        print(&format!("[extensions] {name:?}: nobody of this name has a result\n"));
+    }
     let class = Class::new(&catalog, &known, &policy);
     let out = asked.out.clone().unwrap_or_else(|| folder.join("report"));
     for name in report::write(&class, &out)? {

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use catalog::Catalog;
 use toml::{Table, Value};
+
+use crate::results::Known;
 
 /// The rules of a course. The default has none: every exercise counts as many points as its tests have.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,7 +52,10 @@ impl Policy {
             for (key, value) in values {
                 let place = || format!("[{section}] {key}");
                 let number = || number(value).with_context(place);
-                let whole = || number().map(|number| number as i64);
+                let whole = || match number()? {
+                    number if number.fract() == 0.0 => Ok(number as i64),
+                    _ => bail!("{}: not a whole number", place()),
+                };
                 match (section.as_str(), key.as_str()) {
                     ("due", _) => {
                         let text = match value {
@@ -71,6 +77,32 @@ impl Policy {
             }
         }
         Ok(policy)
+    }
+
+    /// Every exercise and chapter that is named must be one: a date for `01-tradoffs` would be nobody's.
+    ///
+    /// # Errors
+    /// A name that the course does not have.
+    pub fn check(&self, catalog: &Catalog) -> Result<()> {
+        let is_known = |name: &str| {
+            catalog.exercises().any(|exercise| exercise.id.as_str() == name || chapter(exercise.id.as_str()) == name)
+        };
+        for (section, mut names) in
+            [("due", self.due.keys().collect::<Vec<_>>()), ("weights", self.weights.keys().collect())]
+        {
+            names.retain(|name| !is_known(name));
+            if let Some(name) = names.first() {
+                bail!("[{section}] \"{name}\" is neither an exercise nor a chapter of this course");
+            }
+        }
+        Ok(())
+    }
+
+    /// Who has an extension and no result: perhaps they handed in nothing, perhaps the name is misspelt.
+    #[must_use]
+    pub fn strangers(&self, known: &Known) -> Vec<&str> {
+        let names = self.extensions.keys().map(String::as_str);
+        names.filter(|name| !known.keys().any(|(student, _)| student == name)).collect()
     }
 
     /// The share of the points that is left, 1 for all: for each day begun after the due time, grace and extension, less.
@@ -213,12 +245,33 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for wrong in
-            ["[late]\npercent_a_day = 10", "[due]\nx = \"soon\"", "[drop]\nlowest = -1", "late = 3", "[grace]\na = 1"]
-        {
+        for wrong in [
+            "[late]\npercent_a_day = 10",
+            "[due]\nx = \"soon\"",
+            "[drop]\nlowest = -1",
+            "late = 3",
+            "[grace]\na = 1",
+            "[extensions]\nann = 0.5",
+        ] {
             assert!(Policy::parse(wrong).is_err(), "{wrong}");
         }
         let handout = "from = \"abc\"\nexercises = [\"01-a/b\"]\n[due]\n\"01-a/b\" = \"2026-12-01\"\n";
         assert!(Policy::parse(handout).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_is_nobodys_is_said() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let catalog = Catalog::read(&root).0;
+        let checked = |text: &str| Policy::parse(text).expect("understood").check(&catalog);
+        assert!(checked("[due]\n\"01-tradeoffs/cap-demo\" = 2026-12-01\n[weights]\n\"06-coordination\" = 2\n").is_ok());
+        for wrong in
+            ["[due]\n\"01-tradoffs\" = 2026-12-01\n", "[due]\n\"01\" = 2026-12-01\n", "[weights]\ncap-demo = 2\n"]
+        {
+            assert!(checked(wrong).is_err(), "{wrong}");
+        }
+        let known = Known::from([(("ann".to_owned(), "01-tradeoffs/cap-demo".to_owned()), serde_json::Value::Null)]);
+        let policy = Policy::parse("[extensions]\nann = 1\nAnn = 2\n").expect("understood");
+        assert_eq!(policy.strangers(&known), ["Ann"]);
     }
 }
