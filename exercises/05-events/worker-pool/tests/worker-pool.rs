@@ -193,6 +193,42 @@ mod stage_1_bounded_and_in_order {
         assert_eq!(finished, [0, 10, 11], "what waits for its turn needs no worker");
     }
 
+    /// One worker. A minute's work of key 0 was there first.
+    #[tokio::test(start_paused = true)]
+    async fn a_key_with_much_to_do_lets_the_others_in() {
+        let (workers, log) = workers(1, 70);
+        for name in 0..60 {
+            soon(workers.submit(Key(0), job(name, 1_000))).await.expect("there is room");
+        }
+        for name in 60..63 {
+            soon(workers.submit(Key(name), job(name, 1_000))).await.expect("there is room");
+        }
+        sleep(Duration::from_millis(7_001)).await;
+        let finished = log.finished();
+        for name in 60..63 {
+            assert!(
+                finished.contains(&name),
+                "in 7 s there is time for the three jobs of other keys, if key 0 lets them in after each of its own; finished: {finished:?}"
+            );
+        }
+    }
+
+    /// Its place is free; it has not noticed, and is gone. The next in line has waited long enough.
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_nobody_came_for_goes_to_the_next() {
+        let (workers, log) = workers(1, 0);
+        soon(workers.submit(Key(0), job(0, 1_000))).await.expect("there is room");
+        let mut gone = Box::pin(workers.submit(Key(1), job(1, 1_000)));
+        let mut next = pin!(workers.submit(Key(2), job(2, 1_000)));
+        assert!(poll(gone.as_mut()).is_pending() && poll(next.as_mut()).is_pending(), "job 0 runs");
+        sleep(seconds(2)).await;
+        drop(gone);
+        let accepted = timeout(seconds(5), next).await;
+        assert!(accepted == Ok(Ok(())), "nothing runs and nothing waits, but who is next in line is told {accepted:?}");
+        assert_eq!(workers.shutdown(seconds(60)).await, 0);
+        assert_eq!(log.finished(), [0, 2], "job 1 was never accepted");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_waiting_leaves_room_and_no_job() {
         let (workers, log) = workers(1, 0);
@@ -213,6 +249,23 @@ mod stage_1_bounded_and_in_order {
             soon(workers.submit(Key(7), Job { panics: name % 2 == 0, ..job(name, 100) })).await.expect("there is room");
         }
         assert_eq!(workers.shutdown(seconds(60)).await, 0, "a job that panicked is finished");
+        assert_eq!(log.finished(), [1, 3, 5], "0, 2 and 4 panicked; the worker and the key go on");
+    }
+
+    /// `work` itself panics, before there is a future.
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_cannot_even_begin_costs_only_itself() {
+        let log = Log::default();
+        let own = log.clone();
+        let workers = Workers::new(Limits { workers: 1, waiting: 1 }, move |job: Job| {
+            assert!(!job.panics, "a job that panics, as this test wants");
+            own.clone().work(job.name, Duration::from_millis(job.takes), false)
+        });
+        for name in 0..6 {
+            let accepted = soon(workers.submit(Key(7), Job { panics: name % 2 == 0, ..job(name, 100) })).await;
+            accepted.expect("there is room");
+        }
+        assert_eq!(soon(workers.shutdown(seconds(60))).await, 0, "a job that panicked is finished");
         assert_eq!(log.finished(), [1, 3, 5], "0, 2 and 4 panicked; the worker and the key go on");
     }
 
@@ -312,6 +365,31 @@ mod stage_2_the_end {
         assert_eq!(log.finished(), [0], "what was accepted");
     }
 
+    /// Room has come, and before whoever waited for it is awake the end is announced.
+    #[tokio::test(start_paused = true)]
+    async fn who_was_given_room_and_has_not_come_in_is_told_too() {
+        let (workers, log) = workers(1, 0);
+        soon(workers.submit(Key(0), job(0, 1_000))).await.expect("there is room");
+        let waits = job(1, 1_000);
+        let mut waiting = pin!(workers.submit(Key(1), waits));
+        assert!(poll(waiting.as_mut()).is_pending(), "job 0 runs");
+        sleep(seconds(2)).await;
+        let mut end = pin!(workers.shutdown(seconds(60)));
+        let already = poll(end.as_mut());
+        let back = soon(waiting).await;
+        assert_eq!(back, Err(Refused::Closed(waits)), "the end was announced before job 1 was accepted");
+        let unfinished = match already {
+            Poll::Ready(unfinished) => unfinished,
+            Poll::Pending => soon(end).await,
+        };
+        sleep(seconds(10)).await;
+        assert_eq!(
+            (unfinished, log.with(|done| done.begun.len())),
+            (0, 1),
+            "job 1 is no accepted job, and never begins"
+        );
+    }
+
     /// The machine is taken away in 2.5 s. Jobs take 1 s, and one of them for ever.
     #[tokio::test(start_paused = true)]
     async fn after_the_grace_what_is_left_is_stopped_and_counted() {
@@ -366,6 +444,8 @@ mod stage_3_behind_a_consumer {
         polled: usize,
         /// It is thrown out after so many polls, whatever it does.
         thrown_out_after: Option<usize>,
+        /// It is thrown out when it commits this, whatever it did.
+        thrown_out_at: Option<u64>,
         polls: usize,
         last_poll: Option<Instant>,
         evicted: bool,
@@ -441,6 +521,7 @@ mod stage_3_behind_a_consumer {
         }
 
         fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), Evicted> {
+            self.with(|state| state.evicted |= state.thrown_out_at.is_some_and(|last| next.0 >= last));
             self.check()?;
             let before = self.with(|state| state.committed.insert(partition, next.0)).unwrap_or(0);
             assert!(before <= next.0, "the commit of {partition:?} goes back from {before} to {next:?}");
@@ -467,11 +548,16 @@ mod stage_3_behind_a_consumer {
 
     impl Run {
         fn begin(group: Group, workers: usize, waiting: usize, takes: Takes) -> Self {
+            Self::with_panics(group, workers, waiting, takes, |_| false)
+        }
+
+        /// Some records' work panics, by their offset.
+        fn with_panics(group: Group, workers: usize, waiting: usize, takes: Takes, panics: fn(u64) -> bool) -> Self {
             let (log, stop) = (Log::default(), watch::Sender::new(false));
             let (own, mut member, seen) = (log.clone(), group.clone(), stop.subscribe());
             let work = move |record: Record| {
                 let name = name(record.partition.0, record.offset.0);
-                own.clone().work(name, takes(record.offset.0), false)
+                own.clone().work(name, takes(record.offset.0), panics(record.offset.0))
             };
             let ended =
                 tokio::spawn(async move { consume(&mut member, Limits { workers, waiting }, work, &seen).await });
@@ -582,6 +668,59 @@ mod stage_3_behind_a_consumer {
         assert_eq!(run.end().await, Ok(()));
     }
 
+    /// One bad record, in the middle and at the end. It has been tried; it must not hold up its partition for ever, nor the end.
+    #[tokio::test(start_paused = true)]
+    async fn a_record_whose_job_panics_is_finished() {
+        let bad = |offset| offset == 3 || offset == 19;
+        let run = Run::with_panics(partitions(&[20]), 2, 2, |_| seconds(1), bad);
+        run.finished(18).await;
+        sleep(5 * TICK).await;
+        let committed = run.group.committed(0);
+        assert_eq!(committed, 20, "18 records are done, and two panicked: all are finished");
+        assert_eq!(run.end().await, Ok(()), "nothing is left to do");
+    }
+
+    /// The owner before committed 7 of the first partition and 10 of the second, all that it has.
+    #[tokio::test(start_paused = true)]
+    async fn what_others_committed_is_not_taken_back() {
+        let group = partitions(&[10, 10]);
+        group.with(|state| {
+            for (partition, next) in [(Partition(0), 7), (Partition(1), 10)] {
+                state.position.insert(partition, next);
+                state.committed.insert(partition, next as u64);
+            }
+        });
+        let run = Run::begin(group, 2, 2, |_| seconds(1));
+        sleep(seconds(30)).await;
+        let committed = [0, 1].map(|partition| run.group.committed(partition));
+        assert_eq!(committed, [10, 10], "three records of partition 0 were left, and of partition 1 none");
+        let mut finished = run.log.finished();
+        finished.sort_unstable();
+        assert_eq!(finished, [7, 8, 9], "the others are done");
+        assert_eq!(run.end().await, Ok(()));
+    }
+
+    /// Partition 0 has eight records of a minute each, partition 1 two. The first poll brings all of them; one worker, and three places in all.
+    #[tokio::test(start_paused = true)]
+    async fn a_partition_of_which_nothing_is_held_is_read_on() {
+        let run = Run::begin(partitions(&[8, 2]), 1, 2, |_| seconds(60));
+        sleep(seconds(150)).await;
+        let begun = run.log.with(|log| log.begun.len());
+        assert_eq!(
+            (run.group.with(|state| state.polled), begun),
+            (10, 3),
+            "all ten are polled; two are done and one runs"
+        );
+        run.group.with(|state| state.log.entry(Partition(1)).or_default().push((2, name(1, 2))));
+        sleep(3 * TICK).await;
+        let polled = run.group.with(|state| state.polled);
+        assert_eq!(
+            polled, 11,
+            "the pool has taken both records of partition 1, and a third has come; partition 0's are held"
+        );
+        assert_eq!(run.end().await, Ok(()));
+    }
+
     /// Offsets 10, 20, 30, …: the log was compacted.
     #[tokio::test(start_paused = true)]
     async fn the_commit_is_behind_the_last_whatever_offsets_there_are() {
@@ -653,6 +792,19 @@ mod stage_3_behind_a_consumer {
         assert_eq!(log.finished(), [0_u64; 0], "its successor does them");
     }
 
+    /// All is done, and the group does not wait any more: what could not be committed is done again by others.
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_commit_the_last_record_says_so() {
+        let group = partitions(&[3]);
+        group.with(|state| state.thrown_out_at = Some(3));
+        let run = Run::begin(group, 1, 5, |_| seconds(10));
+        sleep(seconds(25)).await;
+        let (group, log) = (run.group.clone(), run.log.clone());
+        let ended = run.end().await;
+        assert_eq!((log.finished().len(), group.committed(0)), (3, 2), "the last commit is refused");
+        assert_eq!(ended, Err(Evicted), "the end was not clean");
+    }
+
     /// Wherever it is stopped, and however long the records take: the next consumer goes on where this one committed.
     #[test]
     fn stopped_at_any_time_nothing_is_lost_and_nothing_done_twice() {
@@ -673,6 +825,7 @@ mod stage_3_behind_a_consumer {
                                 let of = |done: &&u64| **done / 1_000_000 == u64::from(partition.0);
                                 let count = finished.iter().filter(of).count();
                                 state.position.insert(*partition, count.min(log.len()));
+                                state.committed.insert(*partition, count as u64);
                             }
                         });
                     }
@@ -690,9 +843,8 @@ mod stage_3_behind_a_consumer {
                         let of = |done: &&u64| **done / 1_000_000 == u64::from(partition);
                         let finished = done.iter().filter(of).count() as u64;
                         let committed = group.committed(partition);
-                        let began_at = finished - log.finished().iter().filter(of).count() as u64;
                         assert!(
-                            committed == finished || (committed == 0 && finished == began_at),
+                            committed == finished,
                             "seed {seed}, life {life}: {finished} of {count} records of partition {partition} are done, and {committed} is committed"
                         );
                     }

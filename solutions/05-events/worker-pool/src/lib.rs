@@ -85,7 +85,7 @@ impl<J: Send + 'static> Workers<J> {
     /// Waits for room, and accepts the job. It is accepted when this returns; if the future is dropped before, nothing has happened.
     ///
     /// Jobs of one key run in the order in which they were accepted, each after the one before it is finished. Apart from that a job runs as soon as a worker is
-    /// free: a slow key holds up no other. A job that panics is finished; nobody else notices.
+    /// free: a slow key holds up no other, and a key with much to do lets the others in after each of its jobs. A job that panics is finished; nobody else notices.
     ///
     /// # Errors
     /// [`Refused::Closed`] if the pool shuts down, before or while this waits.
@@ -269,13 +269,14 @@ pub const TICK: Duration = Duration::from_secs(1);
 /// Does `work` with each record, over a pool with these limits, until `stop` is true.
 ///
 /// Polls all the time, also while the pool is full: records for which there is no room are held, and their partitions paused until the pool has taken them, but no longer.
-/// After each poll it commits, for each partition, up to the first record that is not finished.
+/// After each poll it commits, for each partition, up to the first record that is not finished; one whose work panics is finished. Nothing is committed of a partition
+/// of which nothing was read.
 ///
 /// When it sees `stop`, no further record is given to the pool. What the pool has accepted is finished and committed, and polling goes on until then, with all partitions
 /// paused.
 ///
 /// # Errors
-/// [`Evicted`], as soon as it is told so. What runs is stopped.
+/// [`Evicted`], as soon as it is told so, be it by the last commit. What runs is stopped.
 pub async fn consume<M, F, Fut>(
     member: &mut M,
     limits: Limits,
@@ -289,10 +290,11 @@ where
 {
     let (finished, mut reports) = mpsc::unbounded_channel();
     let workers = Workers::new(limits, move |record: Record| {
-        let (job, finished) = (work(record), finished.clone());
+        let report = Report { of: record, to: finished.clone() };
+        let job = work(record);
         async move {
+            let _at_the_end = report;
             job.await;
-            let _ = finished.send((record.partition, record.offset)); // nobody listens after an eviction
         }
     });
     let mut reading: BTreeMap<Partition, Reading> =
@@ -337,6 +339,18 @@ where
     }
 }
 // ANCHOR_END: consume
+
+/// Says of a record that it is finished when this is dropped: a panic ends the work, too.
+struct Report {
+    of: Record,
+    to: mpsc::UnboundedSender<(Partition, Offset)>,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let _ = self.to.send((self.of.partition, self.of.offset)); // nobody listens after an eviction
+    }
+}
 
 /// How far a partition is read and finished.
 #[derive(Debug, Default)]
