@@ -85,10 +85,11 @@ impl Api {
     ///   default that the operation gives it. All other arguments, fields and directives cost nothing: `@skip` and
     ///   `@include` are counted as if the field were there.
     /// * Within one selection, fields with the same response key (the alias, or else the name) are one field with all their
-    ///   selections, and the largest of their sizes. A spread, of a fragment or inline, stands for what it contains.
+    ///   selections, executed for the largest of their sizes. A spread, of a fragment or inline, stands for what it contains.
     /// * Numbers that have no place in 64 bits are the largest that has.
     ///
-    /// Looks at no more fields than [`Limits::fields`] and one, however many the fragments would make.
+    /// Looks at no more fields than [`Limits::fields`] and one, however many the fragments would make. No two fragments, and no two
+    /// variables, have the same name: whoever validates the query sees to that.
     ///
     /// # Errors
     /// [`Refused`], with a reason; if there are several, any of them.

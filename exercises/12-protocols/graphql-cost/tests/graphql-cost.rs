@@ -134,6 +134,40 @@ mod stage_2_how_many {
         }
     }
 
+    /// Another interface, other bounds.
+    #[test]
+    fn the_bounds_of_a_list_are_the_interface_s_own() {
+        for (least, most) in [(10, 50), (1, 250), (200, 300)] {
+            let api = api_with(Limits { size: least..=most, ..limits() });
+            for (size, allowed) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
+                let nodes =
+                    api.cost(&format!("{{ viewer {{ followers(first: {size}) {{ x }} }} }}"), &Variables::new());
+                let nodes = nodes.map(|cost| cost.nodes);
+                let refused =
+                    Refused::Size { field: "followers".to_owned(), size: i64::try_from(size).expect("it is small") };
+                let expected = if allowed { Ok(size) } else { Err(refused) };
+                assert_eq!(nodes, expected, "from {least} to {most} may be asked for, and {size} was");
+            }
+        }
+    }
+
+    /// The default is what the client's author wrote, the value is what is executed.
+    #[test]
+    fn a_value_counts_though_it_is_less_than_the_default() {
+        let query = "query ($n: Int = 20) { viewer { followers(first: $n) { x } } }";
+        assert_eq!(
+            cost_of(query, &[("n", 5)]).map(|cost| cost.nodes),
+            Ok(5),
+            "$n is 5, and would be 20 without a value"
+        );
+        let dear = "query ($n: Int = 900) { viewer { followers(first: $n) { x } } }";
+        assert_eq!(
+            cost_of(dear, &[("n", 5)]).map(|cost| cost.nodes),
+            Ok(5),
+            "the default, which is not allowed, is not asked for"
+        );
+    }
+
     /// The text of the query says nothing about its cost: the number comes beside it.
     #[test]
     fn a_variable_counts_with_its_value_and_without_one_with_its_default() {
@@ -244,6 +278,19 @@ mod stage_4_names_and_fragments {
         assert_eq!(none, Err(Refused::NoSize("issues".to_owned())), "and each has to say how many");
     }
 
+    /// It is one field, and has one size.
+    #[test]
+    fn what_stands_in_either_is_executed_for_the_larger() {
+        for (first, second) in [(3, 80), (80, 3)] {
+            let query = format!(
+                "{{ owner {{ ... on User {{ list: issues(first: {first}) {{ labels(first: 10) {{ x }} }} }}
+                   ... on Team {{ list: members(first: {second}) {{ y }} }} }} }}"
+            );
+            let Cost { nodes, requests, .. } = cost(&query);
+            assert_eq!((nodes, requests), (880, 81), "80 elements, with 10 labels each: {query}");
+        }
+    }
+
     #[test]
     fn a_spread_costs_what_the_fragment_contains_and_is_no_deeper() {
         let query = "query ($n: Int = 10) { viewer { ...page ... { ...page } } }
@@ -328,6 +375,9 @@ mod stage_5_against_the_counter {
         assert_eq!(cost(&query), Cost { nodes: 0, requests: 0, depth: 1, fields: 1 });
         let nested = chain(15, |next| format!("a {{ ...f{next} }} ... on T {{ a {{ ...f{next} ...f{next} }} }}"));
         assert_eq!(cost(&nested), Cost { nodes: 0, requests: 0, depth: 16, fields: 16 });
+        // Four mentions of one field, each with the same spread: 4¹⁹ ways, and one field in each level.
+        let four = chain(19, |next| format!("a {{ ...f{next} }} ").repeat(4));
+        assert_eq!(cost(&four), Cost { nodes: 0, requests: 0, depth: 20, fields: 20 });
     }
 
     #[test]
