@@ -1,5 +1,6 @@
 //! `soak`: the reference solutions under many seeds, more at once than there are processors, and what their searches cost.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,11 +63,12 @@ fn searches(exercise: &Exercise, built: &Built) -> Result<Vec<String>, Failure> 
     Ok(searched)
 }
 
-/// Whether `program` is the exercise's own suite. The other tests beside a solution check its page's numbers, and draw nothing.
-fn draws(exercise: &Exercise, program: &std::path::Path) -> bool {
-    let suite = exercise.id.name();
-    let name = program.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default().replace('-', "_");
-    name.starts_with(&format!("{}_", suite.replace('-', "_")))
+/// Whether `program` is the exercise's own suite, as cargo names it. The other tests beside a solution draw nothing: they check its
+/// page's numbers, or start its program and a browser.
+fn draws(suite: &str, program: &Path) -> bool {
+    let stem = program.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    let name = stem.rsplit_once('-').map_or(stem, |(name, _hash)| name);
+    name.replace('-', "_") == suite.replace('-', "_")
 }
 
 /// Runs the suite once a round with that round's seeds; prints and returns whether all passed.
@@ -81,7 +83,7 @@ fn soak(exercise: &Exercise, built: &Built, rounds: u64, at_once: usize, searche
                 return;
             }
             let start = Instant::now();
-            let passed = built.tests.iter().filter(|program| draws(exercise, program)).all(|program| {
+            let passed = built.tests.iter().filter(|program| draws(exercise.id.name(), program)).all(|program| {
                 let mut command = Command::new(program);
                 command.env("KIT_ROUND", round.to_string()).current_dir(exercise.solution_dir());
                 command.args(searched.iter().flat_map(|name| ["--skip", name]));
@@ -112,4 +114,21 @@ fn soak(exercise: &Exercise, built: &Built, rounds: u64, at_once: usize, searche
         ui::print(&format!("  again: KIT_ROUND={round} cargo test -p {}-solution\n", exercise.package()));
     }
     Ok(failed.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suite_is_not_every_program_whose_name_begins_like_it() {
+        for (program, is_suite) in [
+            ("deps/url_shortener-b548739eebe0c623", true),
+            ("deps/url_shortener-b548739eebe0c623.exe", true),
+            ("deps/url_shortener_solution_service-c4096b7ca44149ed", false),
+            ("deps/page-6ae9b7a34bfca231", false),
+        ] {
+            assert_eq!(draws("url-shortener", Path::new(program)), is_suite, "{program}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The shortener, served: axum in front, a SQLite file behind, and in between the crate that the reader has written.
 //!
 //! `cargo run --release -p url-shortener-solution`, then open <http://127.0.0.1:8080>. `--help` lists the options.
+//! Yours: `cargo run --release -p url-shortener --features serve`.
 //! Nothing in here decides what a URL is, which code it gets, what a visitor is told or what counts: that is asked of `url_shortener`.
 
 mod app;

@@ -413,7 +413,7 @@ fn after_a_kill_the_clicks_of_the_last_moment_are_missing_and_no_others() {
         (0..20).for_each(|_| assert_eq!(visit(host, &code).status, 302));
         clicks_become(host, &code, visited);
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(5), "what waits is written twice a second, and not after {took:?}");
+        assert!(took < Duration::from_secs(10), "what waits is written twice a second, and not after {took:?}");
         (0..10).for_each(|_| assert_eq!(visit(host, &code).status, 302));
         service.kill();
         (sure, most) = (visited, visited + 10);

@@ -1230,6 +1230,22 @@ mod stage_6_system {
         assert_eq!(never, Some(Reply::Response(Response::NotFound)), "nothing was there\n{sim}");
     }
 
+    /// The wish to take a link down is lost on its way and sent again. In between a visitor asks, and is led there: it is not taken down yet.
+    #[test]
+    fn an_instance_that_took_a_link_down_forgets_what_came_meanwhile() {
+        let mut sim = cluster(Seed(1), Hashed).over(Network::exact(Millis(1)));
+        let code = create(&mut sim, FRONTS[0], &url(1));
+        sim.inject(Fault::Cut { from: FRONTS[0], to: shard_of(code) });
+        let removal = sim.call(FRONTS[0], Request::Remove(code.to_string()));
+        sim.run_for(Millis(2)); // sent, and lost
+        sim.inject(Fault::Heal);
+        assert_eq!(visit(&mut sim, FRONTS[0], code), found(&url(1)), "it is not taken down yet\n{sim}");
+        let gone = Some(Reply::Response(Response::Gone));
+        let told = sim.run_until(PATIENCE, |sim| sim.reply(removal).is_some());
+        assert!(told && sim.reply(removal).cloned() == gone, "it was asked for again\n{sim}");
+        assert_eq!(visit(&mut sim, FRONTS[0], code), gone, "told so by this instance, a moment ago\n{sim}");
+    }
+
     /// An answer is under way for 300 ms, and in between the link is taken down. It was true when it was asked for, and is no younger when it arrives.
     #[test]
     fn what_is_long_under_way_is_not_kept_the_longer() {

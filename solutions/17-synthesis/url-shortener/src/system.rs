@@ -211,6 +211,7 @@ impl<S: Scheme + Clone> Node for Machine<S> {
     /// * An instance answers every request, at the latest after [`PATIENCE`] and then with [`Reply::Unavailable`]. It asks a shard again every [`RETRY`],
     ///   until it has answered the client.
     /// * It keeps a link in its cache for at most [`CACHED`] from when it asked for it, however long the answer was under way.
+    ///   Once it has told somebody that a link is gone it leads nobody there who asks later.
     /// * A shard answers a command only when what it has done is on its disk. The same command may come several times.
     /// * An instance sends its clicks every [`FLUSH`], the same ones again until they are counted. The counter answers when its counts are on disk.
     ///   What a crash of the instance may cost is those clicks that it has not sent successfully.
