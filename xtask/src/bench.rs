@@ -3,6 +3,7 @@
 //! Building the copy takes much longer than measuring it. With `--in` it stays, and a second run measures it while nothing else
 //! keeps the machine busy.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,7 +99,12 @@ impl Copy {
             None => std::env::temp_dir().join(format!("workbook-bench-{}", std::process::id())),
         };
         let copy = Self { root, kept: folder.is_some() };
-        copy_tree(&workbook.catalog.root, &copy.root)?;
+        // In a copy that was measured before, stubs are solved already.
+        let solved: BTreeSet<PathBuf> = match copy.root.join("target").exists() {
+            true => workbook.catalog.exercises().map(|exercise| copy.stub(exercise)).collect(),
+            false => BTreeSet::new(),
+        };
+        copy_tree(&workbook.catalog.root, &copy.root, &solved)?;
         Ok(copy)
     }
 
@@ -106,7 +112,7 @@ impl Copy {
     fn solve(&self, exercises: &[&Exercise]) -> Result<(), Failure> {
         for exercise in exercises {
             if let Some(solution) = exercise.solution_file() {
-                fs::copy(solution, self.stub(exercise))?;
+                copy_if_new(&solution, &self.stub(exercise))?;
             }
         }
         Ok(())
@@ -168,7 +174,8 @@ impl Drop for Copy {
 }
 
 /// Everything but what git and cargo keep for themselves.
-fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies `from` to `to` with all below it, except what stands in `keep` and is there.
+fn copy_tree(from: &Path, to: &Path, keep: &BTreeSet<PathBuf>) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -177,10 +184,16 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
             continue;
         }
         if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &to.join(&name))?;
-        } else {
-            fs::copy(entry.path(), to.join(&name))?;
+            copy_tree(&entry.path(), &to.join(&name), keep)?;
+        } else if !keep.contains(&to.join(&name)) || !to.join(&name).exists() {
+            copy_if_new(&entry.path(), &to.join(&name))?;
         }
     }
     Ok(())
+}
+
+/// Leaves a file alone that says the same already: cargo would build it again.
+fn copy_if_new(from: &Path, to: &Path) -> std::io::Result<()> {
+    let bytes = fs::read(from)?;
+    if fs::read(to).is_ok_and(|there| there == bytes) { Ok(()) } else { fs::write(to, bytes) }
 }
