@@ -332,7 +332,7 @@ impl Command {
     }
 
     fn help(&self) -> String {
-        let mut text = format!("cargo xtask {}\n\n{}.\n", self.usage(), capitalised(self.summary));
+        let mut text = format!("cargo xtask {}\n\n{}\n", self.usage(), as_sentence(self.summary));
         for paragraph in [self.help, if self.words.contains("EX") && self.name != "new" { NAMES } else { "" }] {
             if !paragraph.is_empty() {
                 let _ = write!(text, "\n{paragraph}\n");
@@ -358,9 +358,11 @@ fn overview() -> String {
     text + "\n`cargo xtask COMMAND --help` says more about each.\n"
 }
 
-fn capitalised(text: &str) -> String {
+/// A summary as a sentence of its own.
+fn as_sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    let end = if text.ends_with('?') { "" } else { "." };
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect::<String>() + end)
 }
 
 #[cfg(test)]

@@ -173,6 +173,7 @@ async function layout(page, where) {
       : null;
     const [small, cut] = [[], []];
     for (const text of document.querySelectorAll('main svg text')) {
+      if (!text.checkVisibility()) continue;
       const matrix = text.getScreenCTM();
       const size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(matrix.a, matrix.b);
       if (size < 10.95) small.push(`${size.toFixed(1)} px: ${text.textContent.trim()}`);
@@ -252,6 +253,7 @@ async function keyboard(page, where) {
     const press = (key) => page.keyboard.press(key);
     const focused = (selector) => page.evaluate((selector) => document.activeElement.matches(selector), selector);
     if (await box.locator('.controls').isVisible()) fault(`${at}: its controls are open before a guess`);
+    if (/\bwaits\b/.test(await box.getAttribute('class')) && await box.locator('.live-figure').isVisible()) fault(`${at}: its picture is shown before a guess`);
     await box.locator('.guess input').first().focus();
     await press('Space');
     await press('Tab');

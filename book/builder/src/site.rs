@@ -142,7 +142,7 @@ fn finish(project: &Project, folder: &Path, contents: &Contents, catalog: &Catal
         let html = html.replace("<pre><code", "<pre tabindex=\"0\"><code");
         // The empty corner of a table is no heading of anything.
         let html = html.replace("<th></th>", "<td></td>");
-        let html = live::place(project, folder, &page, &whole_options(&html))?;
+        let html = live::place(project, folder, &page, &whole_measures(&whole_options(&html)))?;
         used.extend(assets(&page, &html));
         fs::write(&file, html)?;
     }
@@ -174,6 +174,40 @@ fn whole_options(html: &str) -> String {
                     };
                     text.push_str(&words.split(' ').map(whole).collect::<Vec<_>>().join(" "));
                     done = start + words.len();
+                }
+            }
+        }
+    }
+    text + &html[done..]
+}
+
+/// A number and its unit stay on one line: `27.9 s`, `0.1 %`.
+fn whole_measures(html: &str) -> String {
+    const UNITS: [&str; 17] =
+        ["ns", "µs", "ms", "s", "min", "h", "%", "B", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"];
+    const VERBATIM: [&str; 7] = ["pre", "code", "script", "style", "svg", "math", "title"];
+    let mut text = String::with_capacity(html.len());
+    let (mut done, mut start, mut verbatim) = (0, 0, 0_usize);
+    for piece in pieces(html) {
+        match piece {
+            Piece::Tag(tag) => {
+                if VERBATIM.contains(&tag.name) && !tag.empty {
+                    verbatim = if tag.closing { verbatim.saturating_sub(1) } else { verbatim + 1 };
+                }
+                start = tag.end();
+            }
+            Piece::Text(words) => {
+                let mut from = 0;
+                while let Some(space) = words[from..].find(' ').map(|at| from + at) {
+                    from = space + 1;
+                    let next = words[from..].split([' ', '\n']).next().unwrap_or_default();
+                    let unit = next.trim_end_matches(['.', ',', ';', ':', ')', '?', '!']);
+                    let measure = words[..space].ends_with(|last: char| last.is_ascii_digit()) && UNITS.contains(&unit);
+                    if measure && verbatim == 0 && html[start..].starts_with(words) {
+                        text.push_str(&html[done..start + space]);
+                        text.push('\u{a0}');
+                        done = start + from;
+                    }
                 }
             }
         }
@@ -382,6 +416,16 @@ mod tests {
         assert_eq!(
             whole_options("<p>a --b <code>x --all -n</code> <code>y</code></p><pre><code>x --all</code></pre>"),
             "<p>a --b <code>x <span class=\"whole\">--all</span> -n</code> <code>y</code></p><pre><code>x --all</code></pre>"
+        );
+    }
+
+    #[test]
+    fn a_number_is_not_parted_from_its_unit() {
+        assert_eq!(
+            whole_measures(
+                "<title>1 s</title><p>In 25.0 s, 12 %; 3 sites and 1 <b>ms</b> <code>10 ms</code> (10 ms)</p><pre>1 s</pre> 2 h"
+            ),
+            "<title>1 s</title><p>In 25.0\u{a0}s, 12\u{a0}%; 3 sites and 1 <b>ms</b> <code>10 ms</code> (10\u{a0}ms)</p><pre>1 s</pre> 2\u{a0}h"
         );
     }
 

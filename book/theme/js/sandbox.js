@@ -98,9 +98,11 @@
       busy = false;
     }
     function show(answer) {
+      // A number and its unit stay on one line, as on the page.
+      const sentence = answer.sentence.replace(/(\d) (?=([nµm]?s|min|h|%|[kKMGT]?i?B)([.,;:)]|\s|$))/g, '$1\u00a0');
       const picture = find('.picture');
       if (answer.run && window.playRun) window.playRun(picture, answer); else picture.innerHTML = answer.svg;
-      find('figcaption').textContent = answer.sentence;
+      find('figcaption').textContent = sentence;
       for (const preset of presets) {
         const wanted = pairs(preset.dataset.params);
         const is = controls.every((control) => (wanted.get(control.dataset.key) || control.dataset.default) === value(control));
@@ -108,7 +110,7 @@
       }
       const pressed = presets.find((preset) => preset.getAttribute('aria-pressed') === 'true');
       find('.story').innerHTML = pressed ? pressed.dataset.story : '';
-      share(answer.sentence);
+      share(sentence);
     }
     // The address names the figure, its controls and, of a run, the step and what is hidden.
     function share(sentence) {

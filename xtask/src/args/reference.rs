@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use super::{COMMANDS, Command, NAMES, capitalised};
+use super::{COMMANDS, Command, NAMES, as_sentence};
 
 const PAGE: &str = "book/src/reference/commands.md";
 
@@ -29,7 +29,7 @@ fn page() -> String {
 
 fn section(command: &Command) -> String {
     let Command { name, summary, help, options, .. } = command;
-    let mut text = format!("\n## {name}\n\n```sh\ncargo xtask {}\n```\n\n{}.", command.usage(), capitalised(summary));
+    let mut text = format!("\n## {name}\n\n```sh\ncargo xtask {}\n```\n\n{}", command.usage(), as_sentence(summary));
     if !help.is_empty() {
         let _ = write!(text, " {}", sentence(&help.replace('\n', " ")));
     }

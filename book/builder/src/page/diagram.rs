@@ -43,7 +43,7 @@ pub fn write(diagrams: &dyn Diagrams, alt: &str, source: &str, id: &str) -> Resu
     }
     let svg = diagrams.svg(source).map_err(|error| format!("the diagram cannot be drawn: {error}"))?;
     let drawing = themed(&svg, alt, id)?;
-    Ok(one_line(&format!("<figure class=\"diagram\" tabindex=\"0\">{drawing}</figure>")))
+    Ok(one_line(&format!("<figure class=\"diagram\" tabindex=\"0\" aria-label=\"Diagram\">{drawing}</figure>")))
 }
 
 /// The renderer's SVG with ids of its own, the theme's colours, and nothing that is not seen.

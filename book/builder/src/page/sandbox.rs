@@ -1,6 +1,7 @@
 //! `{{#sandbox NAME key=value …}}`: a figure that the reader moves, in a box of its own.
 //!
-//! Question, picture, sentence and answer are there without a script. The controls are hidden until `theme/js/sandbox.js` opens
+//! Question, picture, sentence and answer are there without a script. With one, a picture that only begins with the first preset waits
+//! for the guess, which it might give away; a page that names parameters speaks of their picture, and shows it. The controls are hidden until `theme/js/sandbox.js` opens
 //! them; it loads the figure's module, and for a run the kit's player, on the first touch; [`crate::live`] writes their addresses into
 //! `data-module` and `data-player`.
 
@@ -24,9 +25,10 @@ pub(super) fn write(arguments: &str) -> Result<String, String> {
     let controls = sandbox.controls.iter().map(|control| write_control(name, control, &params));
     let controls = controls.collect::<Result<String, String>>()?;
     let fixed = fixed(sandbox, asked.params);
+    let waits = if name == arguments { " waits" } else { "" };
     let player = if asked.drawing.run.is_some() { " data-player=\"run\"" } else { "" };
     Ok(one_line(&format!(
-        "<section class=\"sandbox\" id=\"figure-{name}\" data-figure=\"{name}\" data-module=\"{name}\"{player} data-fixed=\"{}\" \
+        "<section class=\"sandbox{waits}\" id=\"figure-{name}\" data-figure=\"{name}\" data-module=\"{name}\"{player} data-fixed=\"{}\" \
          aria-label=\"Figure to play with: {}\">{}\
          <div class=\"play\" hidden><p class=\"guessed\"></p>{}<div class=\"controls\">{controls}</div></div>\
          <figure class=\"live-figure\"><div class=\"picture\">{}</div><figcaption>{}</figcaption></figure>\
@@ -68,7 +70,7 @@ fn write_prediction(name: &str, prediction: &Prediction) -> Result<String, Strin
     }
     Ok(format!(
         "<fieldset class=\"prediction\"><legend class=\"box-title\">Predict, then play</legend><p class=\"question\">{}</p>{guesses}\
-         <button type=\"button\" class=\"commit js-only\" disabled>That is my guess: open the controls</button></fieldset>",
+         <button type=\"button\" class=\"commit js-only\" disabled>That is my guess: open the figure</button></fieldset>",
         phrase(prediction.question)?
     ))
 }

@@ -101,7 +101,7 @@ fn a_formula_that_does_not_parse_names_its_line() {
 #[test]
 fn a_mermaid_fence_becomes_a_described_figure() {
     let text = page("a\n\n```mermaid,Two nodes & a cut\nflowchart LR\n  A-->B\n```\n\nb\n").expect("legal");
-    assert!(text.contains("<figure class=\"diagram\" tabindex=\"0\"><svg viewBox=\"0 0 160 90\" role=\"img\" aria-label=\"Two nodes &amp; a cut\""), "{text}");
+    assert!(text.contains("<figure class=\"diagram\" tabindex=\"0\" aria-label=\"Diagram\"><svg viewBox=\"0 0 160 90\" role=\"img\" aria-label=\"Two nodes &amp; a cut\""), "{text}");
     assert!(text.ends_with("</figure>\n\nb\n"), "{text}");
     let (line, what) = fault("a\n\n```mermaid\nflowchart LR\n```\n");
     assert_eq!(line, 3);
