@@ -330,7 +330,7 @@ impl Bench<'_> {
                 fs::write(&table, lines)?;
                 let (took, memory) = self.grade(&table, &self.scratch.join(part), &[])?;
                 (
-                    format!("1,000 students, {of} untouched stubs each"),
+                    format!("1,000 students, the same {of} untouched {} each", if of == 1 { "stub" } else { "stubs" }),
                     format!("{} together, {}", seconds(took), mib(memory)),
                 )
             }
@@ -338,7 +338,7 @@ impl Bench<'_> {
         };
         println!("{what}: {figure}");
         let mut kept: BTreeMap<String, (String, String)> = self.kept();
-        kept.insert(part.to_owned(), (what, figure));
+        kept.insert(format!("{part} {of}"), (what, figure));
         fs::write(self.kept_in(), serde_json::to_string_pretty(&kept)?)?;
         Ok(())
     }
@@ -373,11 +373,15 @@ impl Bench<'_> {
         let kept = self.kept();
         let mut text = format!("| on {} | |\n|---|---|\n", machine());
         for part in PARTS {
-            let Some((what, figure)) = kept.get(part) else {
+            // With all exercises, or with those that were named: each is a row.
+            let of_part = |key: &str| key.split_once(' ').is_some_and(|(name, _)| name == part);
+            let rows: Vec<_> = kept.iter().filter(|(key, _)| of_part(key)).map(|(_, row)| row).collect();
+            if rows.is_empty() {
                 eprintln!("`{part}` was not measured here and is left out: figures {part}");
-                continue;
-            };
-            let _ = writeln!(text, "| {what} | {figure} |");
+            }
+            for (what, figure) in rows {
+                let _ = writeln!(text, "| {what} | {figure} |");
+            }
         }
         let file = self.root.join("book/src/reference/grading.md");
         let page = fs::read_to_string(&file)?;
