@@ -32,11 +32,14 @@ pub(super) fn hold(built: &Built) -> Result<Outcome> {
             pages.insert(page, Text::of(&text));
         }
     }
+    let claims = entries(&built.project.book().join("claims"), "claim")?;
+    Ok(Outcome::from_faults(faults(&pages, &claims, &built.project.root), format!("{} claims", claims.len())))
+}
+
+fn faults(pages: &BTreeMap<String, Text>, claims: &[(String, Table)], root: &Path) -> Vec<String> {
     let mut faults = Vec::new();
     let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let mut count = 0;
-    for (file, claim) in entries(&built.project.book().join("claims"), "claim")? {
-        count += 1;
+    for (file, claim) in claims {
         let text = |key: &str| claim.get(key).and_then(Value::as_str).unwrap_or_default();
         let place = format!("{file}: `{}`", text("says"));
         let Some((page, content)) = pages.get_key_value(text("page")) else {
@@ -47,7 +50,7 @@ pub(super) fn hold(built: &Built) -> Result<Outcome> {
             faults.push(format!("{place}: {page} does not say that"));
         }
         used.entry(page).or_default().insert(text("source").to_owned());
-        faults.extend(evidence(&claim, content, &built.project.root).err().map(|what| format!("{place}: {what}")));
+        faults.extend(evidence(claim, content, root).err().map(|what| format!("{place}: {what}")));
     }
     for (page, content) in pages.iter().filter(|(page, _)| is_section(page)) {
         let Some(used) = used.get(page.as_str()) else {
@@ -58,7 +61,7 @@ pub(super) fn hold(built: &Built) -> Result<Outcome> {
             faults.push(format!("book/claims: {page} refers to {link}, and no claim rests on it"));
         }
     }
-    Ok(Outcome::from_faults(faults, format!("{count} claims")))
+    faults
 }
 
 /// The tables called `name` in the TOML files of `folder`, each with its file's name.
@@ -159,6 +162,23 @@ mod tests {
         );
         assert_eq!(text.references, ["https://d.example/x", "https://e.example"].map(str::to_owned).into());
         assert!(text.links.contains("https://b.example/"));
+    }
+
+    /// `book test` says the same of the built pages, and takes minutes.
+    #[test]
+    fn the_sections_say_what_is_claimed_of_them() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workbook");
+        let claims = entries(&root.join("book/claims"), "claim").expect("claims");
+        let of = |claim: &Table| claim.get("page").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let read = |page: String| {
+            let text = fs::read_to_string(root.join("book/src").join(&page)).ok()?;
+            Some((page, Text::of(&text)))
+        };
+        let pages: BTreeMap<String, Text> = claims.iter().map(|(_, claim)| of(claim)).filter_map(read).collect();
+
+        let faults = faults(&pages, &claims, root);
+
+        assert!(!claims.is_empty() && faults.is_empty(), "{}", faults.join("\n"));
     }
 
     #[test]
