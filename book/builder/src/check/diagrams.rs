@@ -6,7 +6,8 @@ use crate::{page::mermaid_sources, site};
 use anyhow::Result;
 use std::{env, fs, process::Command};
 
-/// Runs `cargo test --test diagrams`.
+/// Runs `cargo test --workspace --test diagrams`: of the whole workspace, or its dependencies would be built again, with
+/// fewer features than in `cargo test`.
 pub(super) fn strict(built: &Built) -> Result<Outcome> {
     let mut count = 0;
     for file in site::files(&built.project.book().join("src"))? {
@@ -15,7 +16,7 @@ pub(super) fn strict(built: &Built) -> Result<Outcome> {
         }
     }
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["test", "--quiet", "--package", "book-builder", "--test", "diagrams"]).current_dir(&built.project.root);
+    cargo.args(["test", "--quiet", "--workspace", "--test", "diagrams"]).current_dir(&built.project.root);
     // Where this program was built, most of the test's dependencies are built too: `TARGET/debug/book-builder`.
     if let Some(target) = env::current_exe()?.ancestors().nth(2) {
         cargo.arg("--target-dir").arg(target);
