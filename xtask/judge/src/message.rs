@@ -49,14 +49,67 @@ pub(crate) fn from_stderr(stderr: &str) -> String {
 ///   left: 1                                    expected  2
 ///  right: 2                                    …the run…
 /// ```
+///
+/// The comparisons of `pretty_assertions` become the same, if each value fits on a line; else their difference stays.
 fn reworded(message: &str) -> String {
-    let Some(rest) = message.strip_prefix("assertion `left == right` failed") else { return message.to_owned() };
-    let Some((why, values)) = rest.rsplit_once("\n  left: ") else { return message.to_owned() };
-    let Some((left, right)) = values.split_once("\n right: ") else { return message.to_owned() };
+    let reworded = plain_comparison(message).or_else(|| drawn_comparison(message));
+    let Some((why, values)) = reworded else { return message.to_owned() };
     let why = why.strip_prefix(": ").unwrap_or(why).trim_end();
     let (first, run) = why.split_once('\n').unwrap_or((why, ""));
-    let lines = [first, &format!("got       {left}"), &format!("expected  {right}"), run];
-    lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    [first, &values, run].into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The standard library's: why it matters, and the values in words.
+fn plain_comparison(message: &str) -> Option<(&str, String)> {
+    let equal = message.strip_prefix("assertion `left == right` failed");
+    let rest = equal.or_else(|| message.strip_prefix("assertion `left != right` failed"))?;
+    let (why, values) = rest.rsplit_once("\n  left: ")?;
+    let (left, right) = values.split_once("\n right: ")?;
+    let right = if equal.is_some() { right } else { "something else" };
+    Some((why, format!("got       {left}\nexpected  {right}")))
+}
+
+/// `pretty_assertions`': why it matters, and the values in words.
+fn drawn_comparison(message: &str) -> Option<(&str, String)> {
+    if let Some(rest) = message.strip_prefix("assertion failed: `(left != right)`") {
+        let (why, both) = rest.rsplit_once("\n\nBoth sides:\n")?;
+        let both = both.trim_end();
+        return Some((
+            why,
+            format!("got       {}\nexpected  something else", on_a_line(both).as_deref().unwrap_or(both)),
+        ));
+    }
+    let rest = message.strip_prefix("assertion failed: `(left == right)`")?;
+    let (why, difference) = rest.rsplit_once("\n\nDiff < left / right > :\n")?;
+    let of = |side: char| -> Option<String> {
+        let lines = difference.lines().filter(|line| line.starts_with([' ', side]));
+        on_a_line(&lines.map(|line| &line[1..]).collect::<Vec<_>>().join("\n"))
+    };
+    let values = match (of('<'), of('>')) {
+        (Some(left), Some(right)) => format!("got       {left}\nexpected  {right}"),
+        _ => format!("got < and expected >:\n{}", difference.trim_end()),
+    };
+    Some((why, values))
+}
+
+/// A value as `{:?}` writes it, from how `{:#?}` does. `None` if it is too long for a line, or if it is no such value.
+fn on_a_line(pretty: &str) -> Option<String> {
+    const WIDTH: usize = 100;
+    let mut line = String::new();
+    for (at, part) in pretty.lines().enumerate() {
+        let (part, closes) = (part.trim_start(), part.trim_start().starts_with(['}', ']', ')']));
+        let opened = line.ends_with(['{', '[', '(']);
+        if at > 0 && !opened && !line.ends_with(',') {
+            return None;
+        }
+        if closes {
+            line.truncate(line.trim_end_matches(',').len());
+        }
+        let is_spaced = if closes { part.starts_with('}') } else { at > 0 && !line.ends_with(['[', '(']) };
+        line.push_str(if is_spaced { " " } else { "" });
+        line.push_str(part);
+    }
+    (!line.is_empty() && line.chars().count() <= WIDTH).then_some(line)
 }
 
 /// What the code under test printed, without the harness's lines around it.
@@ -121,7 +174,37 @@ mod tests {
         let stderr = "thread 'a' panicked at t.rs:1:1:\nassertion `left == right` failed: why\n  t=0  a  starts\n\n  left: 1\n right: [\n    2,\n]\n";
         assert_eq!(from_stderr(stderr), "why\ngot       1\nexpected  [\n    2,\n]\n  t=0  a  starts\nat t.rs:1:1");
         assert_eq!(reworded("assertion `left == right` failed\n  left: 1\n right: 2"), "got       1\nexpected  2");
+        let unequal = "assertion `left != right` failed: why\n  left: 1\n right: 1";
+        assert_eq!(reworded(unequal), "why\ngot       1\nexpected  something else");
         assert_eq!(reworded("1 is not 2"), "1 is not 2");
+    }
+
+    #[test]
+    fn a_drawn_comparison_says_it_in_the_same_words() {
+        let drawn = "assertion failed: `(left == right)`: why\n  t=0  a  starts\n\nDiff < left / right > :\n Held(\n     Millis(\n<        9898,\n>        9878,\n     ),\n )\n\n";
+        assert_eq!(
+            reworded(drawn),
+            "why\ngot       Held(Millis(9898))\nexpected  Held(Millis(9878))\n  t=0  a  starts"
+        );
+        let one = "assertion failed: `(left == right)`\n\nDiff < left / right > :\n<1\n>2\n\n";
+        assert_eq!(reworded(one), "got       1\nexpected  2");
+        let gone =
+            "assertion failed: `(left == right)`: why\n\nDiff < left / right > :\n<Some(\n<    2,\n<)\n>None\n\n";
+        assert_eq!(reworded(gone), "why\ngot       Some(2)\nexpected  None");
+        let record = "assertion failed: `(left == right)`: why\n\nDiff < left / right > :\n (\n     Saved {\n         term: Term(\n             5,\n         ),\n         log: [],\n     },\n<    true,\n>    false,\n )\n\n";
+        let said = "why\ngot       (Saved { term: Term(5), log: [] }, true)\nexpected  (Saved { term: Term(5), log: [] }, false)";
+        assert_eq!(reworded(record), said);
+        let unequal = "assertion failed: `(left != right)`: why\n\nBoth sides:\nSome(\n    2,\n)\n\n";
+        assert_eq!(reworded(unequal), "why\ngot       Some(2)\nexpected  something else");
+    }
+
+    #[test]
+    fn what_does_not_fit_on_a_line_stays_as_it_was_drawn() {
+        let text = "assertion failed: `(left == right)`: why\n\nDiff < left / right > :\n one line\n<another\n>and one more\n\n";
+        assert_eq!(reworded(text), "why\ngot < and expected >:\n one line\n<another\n>and one more");
+        let long =
+            format!("assertion failed: `(left == right)`\n\nDiff < left / right > :\n<{}\n>1\n\n", "9".repeat(101));
+        assert_eq!(reworded(&long), format!("got < and expected >:\n<{}\n>1", "9".repeat(101)));
     }
 
     #[test]
