@@ -258,6 +258,7 @@ fn readme(chosen: &[&Exercise], due: &[Due<'_>], has_book: bool) -> String {
             "The pages are in [book/src](book/src/SUMMARY.md)."
         }
     );
+    text += "Where a page measures with `cargo bench -p solutions-bench`, it measures the reference solutions, which are not handed out: the figures on the page are what it printed.\n\n";
     text += "| exercise | minutes | due |\n|---|---:|---|\n";
     for exercise in chosen {
         let date = due.iter().find(|due| due.exercise.id == exercise.id).map_or("", |due| &due.date);
