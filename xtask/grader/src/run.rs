@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use catalog::Exercise;
 use grader_shim::{BEGINS, FAILED, FAULT, PASSED, SECRET};
 use judge::process::{End, Finished};
-use judge::{Outcome, Status, TestVerdict, Verdict};
+use judge::{Outcome, Status, TestVerdict, Verdict, message};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::asked::{Answer as Asked, Answers, RUNS};
@@ -265,7 +265,7 @@ fn read_answer(socket: &OwnedFd, secret: &[u8; SECRET]) -> Answer {
 fn verdict(name: &str, answer: &Answer, finished: &Finished) -> TestVerdict {
     let (outcome, message) = match answer {
         Answer::Passed => (Outcome::Passed, String::new()),
-        Answer::Failed(why) => (Outcome::Failed, why.clone()),
+        Answer::Failed(why) => (Outcome::Failed, message::in_words(why)),
         Answer::Tampered | Answer::Fault(_) => (Outcome::Crashed, "somebody else than the test answered".to_owned()),
         Answer::Began | Answer::Nothing if finished.end == End::Deadline => {
             (Outcome::Timeout, format!("still running after {} s, stopped", finished.took.as_secs()))

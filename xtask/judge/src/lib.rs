@@ -8,7 +8,7 @@
 pub mod compile;
 pub mod diagnose;
 pub mod files;
-mod message;
+pub mod message;
 pub mod overlay;
 pub mod process;
 pub mod progress;

@@ -41,6 +41,22 @@ pub(crate) fn from_stderr(stderr: &str) -> String {
     blocks.join("\n")
 }
 
+/// How a failed comparison begins: the standard library's and `pretty_assertions`', of what is to be equal and what is not.
+const COMPARISONS: [&str; 4] = [
+    "assertion `left == right` failed",
+    "assertion `left != right` failed",
+    "assertion failed: `(left == right)`",
+    "assertion failed: `(left != right)`",
+];
+
+/// What one panic said, in the words of [`crate::run`]'s verdicts: comparisons with what came and what should have come, no
+/// colours.
+#[must_use]
+pub fn in_words(panic: &str) -> String {
+    let plain = strip_colours(panic);
+    reworded(&trimmed(&plain.lines().collect::<Vec<_>>()))
+}
+
 /// A failed comparison in a reader's words: why it matters, what came, what should have come, and then the run.
 ///
 /// ```text
@@ -53,7 +69,11 @@ pub(crate) fn from_stderr(stderr: &str) -> String {
 /// The comparisons of `pretty_assertions` become the same, if each value fits on a line; else their difference stays.
 fn reworded(message: &str) -> String {
     let reworded = plain_comparison(message).or_else(|| drawn_comparison(message));
-    let Some((why, values)) = reworded else { return message.to_owned() };
+    let Some((why, values)) = reworded else {
+        // Its end may have been cut off; what it says first is why it matters.
+        let why = COMPARISONS.iter().find_map(|comparison| message.strip_prefix(comparison)?.strip_prefix(": "));
+        return why.unwrap_or(message).to_owned();
+    };
     let why = why.strip_prefix(": ").unwrap_or(why).trim_end();
     let (first, run) = why.split_once('\n').unwrap_or((why, ""));
     [first, &values, run].into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
@@ -61,8 +81,8 @@ fn reworded(message: &str) -> String {
 
 /// The standard library's: why it matters, and the values in words.
 fn plain_comparison(message: &str) -> Option<(&str, String)> {
-    let equal = message.strip_prefix("assertion `left == right` failed");
-    let rest = equal.or_else(|| message.strip_prefix("assertion `left != right` failed"))?;
+    let equal = message.strip_prefix(COMPARISONS[0]);
+    let rest = equal.or_else(|| message.strip_prefix(COMPARISONS[1]))?;
     let (why, values) = rest.rsplit_once("\n  left: ")?;
     let (left, right) = values.split_once("\n right: ")?;
     let right = if equal.is_some() { right } else { "something else" };
@@ -71,7 +91,7 @@ fn plain_comparison(message: &str) -> Option<(&str, String)> {
 
 /// `pretty_assertions`': why it matters, and the values in words.
 fn drawn_comparison(message: &str) -> Option<(&str, String)> {
-    if let Some(rest) = message.strip_prefix("assertion failed: `(left != right)`") {
+    if let Some(rest) = message.strip_prefix(COMPARISONS[3]) {
         let (why, both) = rest.rsplit_once("\n\nBoth sides:\n")?;
         let both = both.trim_end();
         return Some((
@@ -79,7 +99,7 @@ fn drawn_comparison(message: &str) -> Option<(&str, String)> {
             format!("got       {}\nexpected  something else", on_a_line(both).as_deref().unwrap_or(both)),
         ));
     }
-    let rest = message.strip_prefix("assertion failed: `(left == right)`")?;
+    let rest = message.strip_prefix(COMPARISONS[2])?;
     let (why, difference) = rest.rsplit_once("\n\nDiff < left / right > :\n")?;
     let of = |side: char| -> Option<String> {
         let lines = difference.lines().filter(|line| line.starts_with([' ', side]));
@@ -196,6 +216,14 @@ mod tests {
         assert_eq!(reworded(record), said);
         let unequal = "assertion failed: `(left != right)`: why\n\nBoth sides:\nSome(\n    2,\n)\n\n";
         assert_eq!(reworded(unequal), "why\ngot       Some(2)\nexpected  something else");
+    }
+
+    #[test]
+    fn where_the_end_of_a_comparison_is_cut_off_its_reason_is_left() {
+        assert_eq!(in_words("assertion failed: `(left == right)`: why\n\nDiff < le"), "why\n\nDiff < le");
+        assert_eq!(in_words("assertion failed: a < b"), "assertion failed: a < b");
+        let coloured = "assertion failed: `(left == right)`: why\n\n\u{1b}[1mDiff\u{1b}[0m \u{1b}[31m< left\u{1b}[0m / \u{1b}[32mright >\u{1b}[0m :\n\u{1b}[31m<Ok(\u{1b}[0m\n\u{1b}[31m<    1,\u{1b}[0m\n\u{1b}[32m>Err(\u{1b}[0m\n\u{1b}[32m>    2,\u{1b}[0m\n )\n\n";
+        assert_eq!(in_words(coloured), "why\ngot       Ok(1)\nexpected  Err(2)");
     }
 
     #[test]
