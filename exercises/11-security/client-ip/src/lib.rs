@@ -34,7 +34,7 @@ pub fn limit_key(client: IpAddr) -> IpAddr {
 
 /// The client of a request that arrived from `peer` with these `X-Forwarded-For` lines, in their order.
 ///
-/// A line is a list with commas, and several lines are one list. An entry is an address, with or without a port:
+/// A line is a list with commas, perhaps with blanks around them, and several lines are one list. An entry is an address, with or without a port:
 /// `203.0.113.7`, `203.0.113.7:51234`, `2001:db8::7` or `[2001:db8::7]:51234`.
 ///
 /// It is the nearest address that is not one of the `trusted` proxies: the peer itself, or the last entry that is not.
@@ -71,7 +71,7 @@ pub struct Header {
 /// Why a connection must be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// It begins neither as version 1 does nor as version 2 does. Said with the first byte that fits neither.
+    /// It begins neither with `PROXY`, as version 1 does, nor with the 12 bytes of version 2. Said with the first byte that fits neither.
     Signature,
     /// Version 1: the line is not of the form that is prescribed, or does not end within 107 bytes, `\r\n` included.
     Line,
@@ -81,7 +81,7 @@ pub enum Invalid {
     Command(u8),
     /// Version 2, byte 14: a family above 3 or a transport above 2, in this byte.
     Family(u8),
-    /// Version 2, bytes 15 and 16: so few bytes follow that the addresses cannot be among them.
+    /// Version 2, bytes 15 and 16: so few bytes follow that the addresses of TCP over IP cannot be among them.
     Short(u16),
 }
 

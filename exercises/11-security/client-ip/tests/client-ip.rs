@@ -130,6 +130,17 @@ mod stage_1_nets {
             assert!(got == ip(key), "{address} is counted as {key}, not as {got}");
         }
     }
+
+    /// All IPv6 addresses end in some four bytes. Only after `::ffff:` are these an IPv4 address.
+    #[test]
+    fn an_ipv6_address_that_ends_like_an_ipv4_address_is_none() {
+        for (address, key) in [("::203.0.113.9", "::"), ("64:ff9b::203.0.113.9", "64:ff9b::")] {
+            let got = limit_key(ip(address));
+            assert!(got == ip(key), "{address} is counted as {key}, not as {got}");
+        }
+        is_client("::203.0.113.9", &[], "::203.0.113.9");
+        is_client("10.0.0.1", &["::203.0.113.9"], "::203.0.113.9");
+    }
 }
 
 mod stage_2_from_the_right {
@@ -144,6 +155,8 @@ mod stage_2_from_the_right {
         // Private addresses and this very machine are no exception.
         is_client("10.0.1.1", &["198.51.100.1"], "10.0.1.1");
         is_client("127.0.0.1", &["198.51.100.1"], "127.0.0.1");
+        is_client("::1", &["198.51.100.1"], "::1");
+        is_client("fd00::7", &["198.51.100.1"], "fd00::7");
         is_client("10.0.0.1", &["198.51.100.1, 192.168.7.7"], "192.168.7.7");
     }
 
@@ -180,6 +193,13 @@ mod stage_2_from_the_right {
         is_client("10.0.0.1", &["203.0.113.9:51000, 192.0.2.8:443"], GINA);
         is_client("10.0.0.1", &["[2001:db8::7]:51000, [2001:db8:cafe::2]:80"], "2001:db8::7");
         is_client("10.0.0.1", &["2001:db8::7 ,\t2001:db8:cafe::2"], "2001:db8::7");
+    }
+
+    /// `2001:db8::7:443` is an address that ends in 443. Who writes the port of an IPv6 address sets brackets.
+    #[test]
+    fn what_follows_the_last_colon_may_be_a_part_of_the_address() {
+        is_client("10.0.0.1", &["2001:db8::7:443"], "2001:db8::7:443");
+        is_client("10.0.0.1", &["203.0.113.9, 2001:db8:cafe::7:443"], GINA);
     }
 
     /// Our edge could not say for whom it spoke. What stands further left, anybody may have written.
@@ -278,9 +298,14 @@ mod stage_3_version_1 {
         let line = |length: usize| format!("PROXY UNKNOWN {}\r\n", "x".repeat(length - 16));
         parses(line(107).as_bytes(), Origin::Connection, 107);
         is_refused(line(108).as_bytes(), Invalid::Line);
-        let endless = [b"PROXY TCP4 ".as_slice(), &[b'1'; 95]].concat();
-        assert!(parse(&endless) == Ok(None), "106 bytes may still become a line: {:?}", parse(&endless));
-        is_refused(&[&endless[..], b"1"].concat(), Invalid::Line);
+        let endless = line(105).replace("\r\n", "xx\r");
+        assert!(
+            parse(endless.as_bytes()) == Ok(None),
+            "106 bytes may still become a line: {:?}",
+            parse(endless.as_bytes())
+        );
+        is_refused(format!("{endless}x").as_bytes(), Invalid::Line);
+        is_refused(&[b"PROXY TCP4 ".as_slice(), &[b'1'; 96]].concat(), Invalid::Line);
     }
 
     #[test]
@@ -323,6 +348,13 @@ mod stage_3_version_1 {
         ] {
             is_refused(format!("PROXY {family} {source} {destination} 51000 443\r\n").as_bytes(), Invalid::Line);
         }
+    }
+
+    /// A byte that is no text is refused like any other that does not belong there.
+    #[test]
+    fn a_line_with_addresses_is_ascii() {
+        is_refused(b"PROXY TCP4 203.0.113.\xff 192.0.2.8 51000 443\r\n", Invalid::Line);
+        is_refused("PROXY TCP6 2001:db8::7 2001:db8::8 51000 \u{664}\u{664}\u{663}\r\n".as_bytes(), Invalid::Line);
     }
 
     /// Heading zeroes might be octal, and nobody sends a sign.
@@ -528,6 +560,8 @@ mod stage_6_both {
     fn a_header_that_says_nothing_leaves_the_peer() {
         let got = client_of(ip("10.0.0.1"), Some(Origin::Connection), &[], &ours());
         assert!(got == Ok(ip("10.0.0.1")), "a health check is the balancer's own: {got:?}");
+        let got = client_of(ip("10.0.0.1"), Some(Origin::Connection), &["198.51.100.1, 203.0.113.9"], &ours());
+        assert!(got == Ok(ip(GINA)), "the header says nothing, but the request was forwarded for {GINA}: {got:?}");
         let got = client_of(ip("10.0.0.1"), None, &["203.0.113.9"], &ours());
         assert!(got == Ok(ip(GINA)), "no header, one of our proxies: {got:?}");
         let got = client_of(ip(GINA), None, &["198.51.100.1"], &ours());
