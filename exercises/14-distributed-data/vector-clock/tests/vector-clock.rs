@@ -68,6 +68,19 @@ mod stage_1_four_answers {
         compares(&clock(&[(A, 1)]), &clock(&[(B, 1)]), Order::Concurrent);
     }
 
+    /// Two lists of counts that somebody put one behind the other, as contexts in a request.
+    #[test]
+    fn of_a_process_that_occurs_twice_the_greater_count_holds() {
+        let far = Process(70_000);
+        let both = clock(&[(A, 3), (B, 1), (far, 1), (A, 5_000_000_000), (C, 2), (A, 4), (far, 1)]);
+        compares(&both, &clock(&[(A, 5_000_000_000), (B, 1), (C, 2), (far, 1)]), Order::Equal);
+        let counts = [A, B, C, far, Process(70_000 % 64), Process(70_000 % 65_536)].map(|process| both.get(process));
+        assert!(
+            counts == [5_000_000_000, 1, 2, 1, 0, 0],
+            "A counted 3, 5 000 000 000 and 4, B 1, C 2, process 70 000 twice 1, and two others nothing: {counts:?}"
+        );
+    }
+
     #[test]
     fn a_merge_knows_what_either_knew_and_no_more() {
         let mut merged = clock(&[(A, 3), (B, 1)]);
@@ -353,6 +366,77 @@ mod stage_3_siblings {
         for news in [&x, &older, &x, &x] {
             y.hear(news);
             holds("y has heard of the newer cart", &y, &["tent, lamp"]);
+        }
+    }
+
+    /// Z hears of the stove from Y, and only then a letter from X that is older than the stove.
+    #[test]
+    fn what_was_replaced_elsewhere_does_not_come_with_an_old_letter() {
+        let (mut x, mut y, mut z) = (Replica::new(X), Replica::new(Y), Replica::new(Z));
+        x.put(&VectorClock::default(), "tent");
+        y.hear(&x);
+        y.put(&y.get().context, "stove");
+        z.hear(&y);
+        z.hear(&x);
+        holds("z heard that the stove replaced the tent before it heard of the tent", &z, &["stove"]);
+        context("z has heard of y's stove and of the tent that it replaced", &z.get(), &[(X, 1), (Y, 1)]);
+    }
+
+    /// Three people write the same text. Who has read one of the three replaces that one.
+    #[test]
+    fn two_writes_of_the_same_text_are_two_values() {
+        let (mut x, mut y) = (Replica::new(X), Replica::new(Y));
+        x.put(&VectorClock::default(), "tent");
+        let ana = x.get().context;
+        x.put(&VectorClock::default(), "tent");
+        y.put(&VectorClock::default(), "tent");
+        y.hear(&x);
+        holds("three wrote a tent, and none had read another's", &y, &["tent", "tent", "tent"]);
+        x.put(&ana, "tent");
+        holds("Ana wrote her own tent anew, the other one stays", &x, &["tent", "tent"]);
+        y.hear(&x);
+        holds("y's own tent, Ana's new one and that of the third", &y, &["tent", "tent", "tent"]);
+    }
+
+    /// Ana takes everything out of her cart. What she leaves is a value, and it replaces as any other.
+    #[test]
+    fn an_emptied_cart_is_a_value() {
+        let (mut x, mut y) = (Replica::new(X), Replica::new(Y));
+        x.put(&VectorClock::default(), "tent");
+        y.hear(&x);
+        x.put(&x.get().context, "");
+        holds("the tent was taken out", &x, &[""]);
+        y.put(&y.get().context, "tent, lamp");
+        x.hear(&y);
+        holds("neither knew of the other's", &x, &["", "tent, lamp"]);
+    }
+
+    /// Twenty replicas take a write each, and one client reads them all.
+    #[test]
+    fn a_clock_forgets_nobody_however_many_have_counted() {
+        let mut replicas: Vec<_> = (0..20).map(|i| Replica::new(Process(i))).collect();
+        for (i, replica) in replicas.iter_mut().enumerate() {
+            replica.put(&VectorClock::default(), &format!("{i:02}"));
+        }
+        let older = replicas.clone();
+        let mut all = replicas[7].clone();
+        for replica in &replicas {
+            all.hear(replica);
+        }
+        let expected: Vec<_> = (0..20).map(|i| format!("{i:02}")).collect();
+        let values = sorted(all.get());
+        assert!(
+            values == expected,
+            "twenty replicas took a write each, and the one that heard them all holds {values:?}"
+        );
+        all.put(&all.get().context, "one cart");
+        for (i, old) in older.iter().enumerate() {
+            all.hear(old);
+            holds(
+                &format!("the write of replica {i} was replaced, and an old letter brings it once more"),
+                &all,
+                &["one cart"],
+            );
         }
     }
 

@@ -130,7 +130,7 @@ impl LamportClock {
 /// What a client gets when it reads.
 #[derive(Clone, Debug)]
 pub struct Read {
-    /// All values that no write has replaced, in any order; none if nothing was written.
+    /// All values that no write has replaced, in any order; none if nothing was written. Two writes of the same text are two values.
     pub values: Vec<String>,
     /// What the read has seen. A write that gives it back replaces these values, and no others.
     pub context: VectorClock,
