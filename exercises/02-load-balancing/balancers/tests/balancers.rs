@@ -3,7 +3,8 @@
 use balancers::{Connection, Health, LeastConnections, Pool, RoundRobin, Server, two_choices};
 use kit::rand::RngExt as _;
 use kit::{Rng, Sometimes, for_seeds, stats};
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// How often a correct implementation may fail one comparison, at most.
 const ALARM: f64 = 1e-9;
@@ -92,6 +93,43 @@ mod stage_1_by_weight {
         assert!(count(&back, 0) == 2, "and a third of those after the others are back: {back:?}");
     }
 
+    /// The books of every server, kept beside the balancer while servers come and go.
+    #[test]
+    fn who_is_not_usable_neither_gains_nor_pays() {
+        let sometimes = Sometimes::expect(["away, and something was due to it", "away, and ahead", "equals", "nobody"]);
+        for_seeds(100, |seed| {
+            let mut rng = seed.rng();
+            let weights: Vec<u32> = (0..rng.random_range(2..=5)).map(|_| rng.random_range(0..=9)).collect();
+            let mut balancer = RoundRobin::new(&weights);
+            let mut due = vec![0_i64; weights.len()];
+            let mut usable = vec![true; weights.len()];
+            for request in 1..=100 {
+                for usable in &mut usable {
+                    *usable ^= rng.random_bool(0.1);
+                }
+                for server in (0..weights.len()).filter(|&server| !usable[server]) {
+                    sometimes.saw("away, and something was due to it", due[server] > 0);
+                    sometimes.saw("away, and ahead", due[server] < 0);
+                }
+                let there: Vec<usize> =
+                    (0..weights.len()).filter(|&server| usable[server] && weights[server] > 0).collect();
+                there.iter().for_each(|&server| due[server] += i64::from(weights[server]));
+                let most = there.iter().map(|&server| due[server]).max();
+                sometimes.saw("equals", there.iter().filter(|&&server| Some(due[server]) == most).count() > 1);
+                sometimes.saw("nobody", there.is_empty());
+                let expected = there.iter().copied().find(|&server| Some(due[server]) == most);
+                let got = balancer.pick(|server| usable[server.0]).map(|server| server.0);
+                assert!(
+                    got == expected,
+                    "seed {seed}, request {request}: weights {weights:?}, usable {usable:?}; with what each has gained by now, {due:?} are due: expected {expected:?}, got {got:?}"
+                );
+                if let Some(picked) = expected {
+                    due[picked] -= there.iter().map(|&server| i64::from(weights[server])).sum::<i64>();
+                }
+            }
+        });
+    }
+
     #[test]
     fn where_nobody_is_usable_nobody_is_picked() {
         let mut balancer = RoundRobin::new(&[1, 0, 1]);
@@ -120,6 +158,15 @@ mod stage_2_by_load {
         assert!(counts == [2, 1, 2], "one of the second is done: {counts:?}");
         let next = opened(balancer.pick(anybody)).server();
         assert!(next == Server(1), "2, 1 and 2 are open: {next:?}");
+    }
+
+    /// Nothing is open there is an answer, and a wrong one.
+    #[test]
+    fn of_a_server_that_does_not_exist_it_does_not_say_that_nothing_is_open() {
+        let balancer = LeastConnections::new(3);
+        assert!(balancer.open(Server(2)) == 0, "the last of three has nothing to do");
+        let said = std::panic::catch_unwind(|| balancer.open(Server(3)));
+        assert!(said.is_err(), "there are servers 0, 1 and 2; at server 3 {said:?} are open");
     }
 
     /// Requests that are done before the next one comes: all servers are always equal.
@@ -210,16 +257,17 @@ mod stage_3_by_chance {
         for_seeds(20, |seed| {
             let mut rng = seed.rng();
             let usable: Vec<Server> = (0..1_000).map(Server).collect();
-            let asked = Cell::new(0);
+            let asked = RefCell::new(BTreeSet::new());
             let load = |server: Server| {
-                asked.set(asked.get() + 1);
+                asked.borrow_mut().insert(server);
                 server.0 as u32
             };
             let picked = two_choices(&usable, load, |n| rng.random_range(0..n));
+            let asked = asked.into_inner();
             assert!(
-                picked.is_some() && asked.get() <= 2,
+                picked.is_some() && asked.len() <= 2,
                 "seed {seed}: picked {picked:?} of a thousand; asked {} for their load",
-                asked.get()
+                asked.len()
             );
         });
     }
@@ -448,6 +496,32 @@ mod stage_4_in_and_out {
             })
             .collect();
         assert!(stopped == [false, false, true], "it may be stopped after the last of its three requests: {stopped:?}");
+    }
+
+    /// At night: each request is done before the next one comes. Whoever was picked a moment ago is not due again because it was away since.
+    #[test]
+    fn who_is_back_waits_for_its_turn_among_equals() {
+        for released in [true, false] {
+            let mut pool = Pool::new(3, 1, 1);
+            let mut got = Vec::new();
+            for _ in 0..6 {
+                let connection = opened(pool.pick());
+                got.push(connection.server().0);
+                pool.done(connection);
+                if released {
+                    pool.drain(Server(0));
+                    pool.resume(Server(0));
+                } else {
+                    pool.probe(Server(0), false);
+                    pool.probe(Server(0), true);
+                }
+            }
+            let what = if released { "drained and was resumed" } else { "was down and came up again" };
+            assert!(
+                got == [0, 1, 2, 0, 1, 2],
+                "nothing is ever open; the first of three {what} after each request; the requests went to {got:?}"
+            );
+        }
     }
 
     #[test]
