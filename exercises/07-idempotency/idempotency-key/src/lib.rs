@@ -68,7 +68,7 @@ pub enum Begin<R> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit(Caller, Key);
 
-/// What became of the requests of each caller. Times are counted from any fixed moment.
+/// What became of the requests of each caller. Times are counted from any fixed moment, and who looked at the clock earlier may come later.
 #[derive(Clone, Debug)]
 pub struct Store<R> {
     ttl: Duration,
@@ -77,7 +77,7 @@ pub struct Store<R> {
 }
 
 impl<R: Clone> Store<R> {
-    /// An empty store that keeps each response for `ttl`, counted from when it was there.
+    /// An empty store that keeps each response for `ttl`, counted from when it was there: not at all if that is zero, and for ever if it goes beyond the last [`Duration`].
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
         Self { ttl, responses: HashMap::new() }

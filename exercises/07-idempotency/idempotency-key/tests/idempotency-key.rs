@@ -56,6 +56,17 @@ mod stage_1_the_fingerprint {
         different(r#"{"a":{"x":1},"b":{}}"#, r#"{"a":{},"b":{"x":1}}"#, "the field is in another object");
         different(r#"{"a":[[1],2]}"#, r#"{"a":[[1,2]]}"#, "the array ends elsewhere");
         different(r#"{"a":true}"#, r#"{"a":"true"}"#, "a string is not a truth value");
+        different(r#"{"eur":79.90}"#, r#"{"eur":79.91}"#, "another amount");
+        different(r#"{"eur":-1}"#, r#"{"eur":1}"#, "the money flows the other way");
+    }
+
+    /// White space between the parts of JSON says nothing. In a text, every character says something.
+    #[test]
+    fn every_character_of_a_text_counts() {
+        different(r#"{"to":"Bo B"}"#, r#"{"to":"BoB"}"#, "another name");
+        different(r#"{"pin":" 17"}"#, r#"{"pin":"17"}"#, "a blank at the beginning");
+        different(r#"{"a b":1}"#, r#"{"ab":1}"#, "another field");
+        different(r#"{"to":"Bo"}"#, r#"{"to":"bo"}"#, "another name");
     }
 
     #[test]
@@ -98,6 +109,12 @@ mod stage_1_the_fingerprint {
         assert!(of("/files", b"\xff\xfe") != of("/files", b"\xff\xfd"), "two bytes that are no text, and not the same");
         assert!(of("/files", b"x") != of("/filesx", b""), "a path does not flow into the body");
         assert!(of("/files", b"") != of("/files", b"null"), "nothing is not null");
+        for almost in [r#"{"a":1,}"#, r#"{a:1}"#, r#"{"a":1"#, r#"{"a":1}}"#, r#"{"a":1};"#] {
+            assert!(
+                of("/files", almost.as_bytes()) != of("/files", br#"{"a":1}"#),
+                "{almost} is not JSON, and {{\"a\":1}} is"
+            );
+        }
     }
 }
 
@@ -178,6 +195,19 @@ mod stage_3_scope_and_expiry {
         assert!(again == Begin::Replay("mara's card ends in 4711"), "Mara asks again: {again:?}");
     }
 
+    /// Mara's account is called `shop`, Bo's `shop:1`. Whatever stands between, nobody may write himself into the other's.
+    #[test]
+    fn a_caller_and_a_key_are_two_things() {
+        for between in ["", ":", "/", "|", "-", ".", "_", ",", "#", "::"] {
+            let mut store = Store::new(TTL);
+            let maras = run(&mut store, "shop", &format!("1{between}17"), &pay("{}"), s(0));
+            store.finish(maras, "mara's card ends in 4711", s(1));
+            let (bo, name) = (caller(&format!("shop{between}1")), key("17"));
+            let bos = store.begin(&bo, &name, &pay("{}"), s(2));
+            assert!(matches!(bos, Begin::Run(_)), "{bo:?} with {name:?} is not shop with 1{between}17: {bos:?}");
+        }
+    }
+
     #[test]
     fn other_keys_of_the_same_caller_are_other_requests() {
         let mut store = Store::new(TTL);
@@ -187,6 +217,8 @@ mod stage_3_scope_and_expiry {
         store.abandon(one);
         let again = store.begin(&caller("mara"), &key("k2"), &pay("{}"), s(2));
         assert!(again == Begin::Replay("2"), "k1 was abandoned, k2 was done: {again:?}");
+        let upper = store.begin(&caller("mara"), &key("K2"), &pay("{}"), s(3));
+        assert!(matches!(upper, Begin::Run(_)), "K2 is not k2: a key may be base64: {upper:?}");
     }
 
     /// A key of 24 hours is one of 24 hours after the answer; asking for it does not make it younger.
@@ -203,6 +235,47 @@ mod stage_3_scope_and_expiry {
         let again = store.begin(&caller("mara"), &key("k1"), &pay("{}"), s(1_101));
         assert!(again == Begin::Mismatch, "since 1100 s the key belongs to the second request: {again:?}");
         store.finish(permit, "202", s(1_102));
+    }
+
+    #[test]
+    fn a_lifetime_of_nothing_is_over_at_once() {
+        let mut store = Store::new(Duration::ZERO);
+        for at in 0..3 {
+            let permit = run(&mut store, "mara", "k1", &pay("{}"), s(at));
+            store.finish(permit, "201", s(at));
+        }
+        store.prune(s(2));
+        assert!(store.is_empty(), "nothing is kept for 0 s: {} keys", store.len());
+    }
+
+    /// Somebody wrote *for ever* into the configuration.
+    #[test]
+    fn the_longest_lifetime_is_never_over() {
+        let mut store = Store::new(Duration::MAX);
+        let permit = run(&mut store, "mara", "k1", &pay("{}"), s(1));
+        store.finish(permit, "201", s(2));
+        for at in [s(2), s(4_000_000_000), Duration::MAX - s(1)] {
+            store.prune(at);
+            let again = store.begin(&caller("mara"), &key("k1"), &pay("{}"), at);
+            assert!(again == Begin::Replay("201"), "kept for {:?}, asked at {at:?}: {again:?}", Duration::MAX);
+        }
+    }
+
+    /// Two threads look at the clock, and the one that looked first comes second.
+    #[test]
+    fn who_looked_at_the_clock_earlier_may_come_later() {
+        let mut store = Store::new(s(100));
+        let permit = run(&mut store, "mara", "k1", &pay("{}"), s(10));
+        store.finish(permit, "201", s(20));
+        store.prune(s(19));
+        let again = store.begin(&caller("mara"), &key("k1"), &pay("{}"), s(19));
+        assert!(again == Begin::Replay("201"), "done at 20 s, asked at 19 s: {again:?}");
+        let again = store.begin(&caller("mara"), &key("k1"), &pay("{}"), s(119));
+        assert!(again == Begin::Replay("201"), "done at 20 s, kept until 120 s, asked at 119 s: {again:?}");
+        let permit = run(&mut store, "mara", "k2", &pay("{}"), s(30));
+        store.finish(permit, "202", s(29));
+        let again = store.begin(&caller("mara"), &key("k2"), &pay("{}"), s(30));
+        assert!(again == Begin::Replay("202"), "begun at 30 s, done at 29 s, asked at 30 s: {again:?}");
     }
 
     /// The bank takes its time. The lifetime of a response says nothing about that of an execution.
@@ -292,13 +365,13 @@ mod stage_3_scope_and_expiry {
 
 mod stage_4_the_middleware {
     use super::*;
-    use axum::Router;
     use axum::body::{Body, Bytes, to_bytes};
-    use axum::extract::Request;
+    use axum::extract::{DefaultBodyLimit, Request};
     use axum::http::{HeaderMap, Method, StatusCode};
     use axum::middleware::from_fn_with_state;
     use axum::response::{IntoResponse as _, Response};
     use axum::routing::{any, post};
+    use axum::{RequestExt as _, Router};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::task::JoinSet;
@@ -355,7 +428,31 @@ mod stage_4_the_middleware {
                     body
                 }
             };
+            let whole = {
+                let effects = effects.clone();
+                move |request: Request| async move {
+                    effects.fetch_add(1, Ordering::SeqCst);
+                    let who = request.extensions().get::<Caller>().cloned();
+                    let trace = request.headers().get("traceparent").cloned();
+                    format!("{} {} {who:?} {trace:?}", request.method(), request.uri())
+                }
+            };
+            let large = {
+                let effects = effects.clone();
+                move || async move { vec![effects.fetch_add(1, Ordering::SeqCst) as u8; LIMIT + 1] }
+            };
+            // The body of its response is that of the request, and may have 10 bytes: then it breaks off.
+            let breaks_off = {
+                let effects = effects.clone();
+                move |request: Request| async move {
+                    effects.fetch_add(1, Ordering::SeqCst);
+                    (StatusCode::CREATED, request.with_limited_body().into_body())
+                }
+            };
             let router = Router::new()
+                .route("/whole", any(whole))
+                .route("/large", post(large))
+                .route("/breaks-off", post(breaks_off).layer(DefaultBodyLimit::max(10)))
                 .route("/payments", any(count(created)))
                 .route("/broken", post(count(|n| (StatusCode::INTERNAL_SERVER_ERROR, format!("{n}")).into_response())))
                 .route("/rejects", post(count(|n| (StatusCode::PAYMENT_REQUIRED, format!("{n}")).into_response())))
@@ -418,6 +515,42 @@ mod stage_4_the_middleware {
             assert!(got.status == status, "a body of {bytes} bytes, {LIMIT} are allowed: {}", got.status);
         }
         assert!(shop.effects() == 2, "what is too large is not executed: {} effects", shop.effects());
+        let mut traced = request(Method::PATCH, "/whole?a=1", Some("mara"), &["k2"], "{}");
+        traced.headers_mut().insert("traceparent", "00-17-18-01".parse().expect("a header value"));
+        let got = shop.send(traced).await;
+        let expected = format!("PATCH /whole?a=1 {:?} {:?}", Some(caller("mara")), Some("00-17-18-01"));
+        assert!(got.body == expected.as_bytes(), "the service saw {:?}, sent was {expected:?}", got.body);
+    }
+
+    /// The limit is one of requests. What the service answers was paid for, however long it is.
+    #[tokio::test(start_paused = true)]
+    async fn a_long_answer_is_an_answer() {
+        let shop = Shop::new();
+        let send = || shop.send(request(Method::POST, "/large", Some("mara"), &["k1"], "{}"));
+        let (first, again) = (send().await, send().await);
+        assert!(
+            first.status == StatusCode::OK && first.body.len() == LIMIT + 1,
+            "a response of {} bytes, requests may have {LIMIT}: {} and {} bytes",
+            LIMIT + 1,
+            first.status,
+            first.body.len()
+        );
+        assert!(
+            again == first && shop.effects() == 1,
+            "executed {} times, the second got {}",
+            shop.effects(),
+            again.status
+        );
+    }
+
+    /// The service said 201, and then its body ended in the middle.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_breaks_off_is_a_500_and_stays_one() {
+        let shop = Shop::new();
+        let send = || shop.send(request(Method::POST, "/breaks-off", Some("mara"), &["k1"], "\"more than ten\""));
+        let (first, again) = (send().await, send().await);
+        assert!(first.status == StatusCode::INTERNAL_SERVER_ERROR && again == first, "twice:\n{first:?}\n{again:?}");
+        assert!(shop.effects() == 1, "executed {} times", shop.effects());
     }
 
     /// All at the same moment, and then once more.
@@ -565,6 +698,19 @@ mod stage_4_the_middleware {
         let late = shop.send(payment("k1")).await;
         assert!(late.status == StatusCode::CREATED, "the payment was done a second ago: {late:?}");
         assert!(shop.effects() == 1, "{} payments were made", shop.effects());
+    }
+
+    /// Mara's payment was answered after one second, so her 24 hours end one second later than those of her question.
+    #[tokio::test(start_paused = true)]
+    async fn the_24_hours_begin_with_the_answer() {
+        let shop = Shop::new();
+        let first = shop.send(payment("k1")).await;
+        sleep(TTL - Duration::from_millis(500)).await;
+        let again = shop.send(payment("k1")).await;
+        assert!(again == first, "half a second before the 24 hours are over, {} payments: {again:?}", shop.effects());
+        sleep(s(1)).await;
+        let late = shop.send(payment("k1")).await;
+        assert!(shop.effects() == 2, "half a second after them the key is new, {} payments: {late:?}", shop.effects());
     }
 
     #[tokio::test(start_paused = true)]

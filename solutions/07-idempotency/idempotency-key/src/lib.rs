@@ -107,7 +107,7 @@ pub enum Begin<R> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit(Caller, Key);
 
-/// What became of the requests of each caller. Times are counted from any fixed moment.
+/// What became of the requests of each caller. Times are counted from any fixed moment, and who looked at the clock earlier may come later.
 #[derive(Clone, Debug)]
 pub struct Store<R> {
     ttl: Duration,
@@ -127,7 +127,7 @@ enum State<R> {
 }
 
 impl<R: Clone> Store<R> {
-    /// An empty store that keeps each response for `ttl`, counted from when it was there.
+    /// An empty store that keeps each response for `ttl`, counted from when it was there: not at all if that is zero, and for ever if it goes beyond the last [`Duration`].
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
         Self { ttl, records: HashMap::new() }
@@ -156,7 +156,7 @@ impl<R: Clone> Store<R> {
     /// The request was executed, successfully or not, and `response` is what came of it at `now`.
     pub fn finish(&mut self, permit: Permit, response: R, now: Duration) {
         if let Some(record) = self.records.get_mut(&(permit.0, permit.1)) {
-            record.state = State::Done { response, expiry: now + self.ttl };
+            record.state = State::Done { response, expiry: now.saturating_add(self.ttl) };
         }
     }
 
