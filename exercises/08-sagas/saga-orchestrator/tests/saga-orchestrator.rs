@@ -148,6 +148,33 @@ mod stage_2_silence_and_crashes {
         assert_eq!(next, Next::Compensated);
     }
 
+    /// The service is down, for a thousand attempts.
+    #[test]
+    fn an_undoing_is_never_given_up() {
+        let mut orchestrator = Orchestrator::new(2, 1);
+        hear(&mut orchestrator, &[Done, Refused]);
+        for attempt in 1..=1_000 {
+            let noted = orchestrator.answered(Silence);
+            let next = orchestrator.next();
+            assert!(
+                (noted, next) == (None, Next::Call(Undo(0))),
+                "nobody answered attempt {attempt} to undo step 0: noted {noted:?}, next {next:?}"
+            );
+        }
+        assert_eq!(orchestrator.answered(Done), Some(Entry::Undone(0)), "the service is back");
+    }
+
+    /// Each orchestrator tries for itself. That there was one before says only that a call may be under way.
+    #[test]
+    fn a_crash_is_no_attempt() {
+        for attempts in 1..=3 {
+            let mut orchestrator = Orchestrator::resume(3, attempts, &[Entry::Done(0)]);
+            let tried = (1..=9).find(|_| orchestrator.answered(Silence).is_some());
+            assert_eq!(tried, Some(attempts), "how often step 1 is tried after the crash, with {attempts} attempts");
+            assert_eq!(orchestrator.next(), Next::Call(Undo(1)), "then it goes back, with {attempts} attempts");
+        }
+    }
+
     #[test]
     fn a_new_saga_knows_nothing_of_the_silence_in_the_last_one() {
         let mut orchestrator = Orchestrator::new(2, 2);
@@ -534,6 +561,13 @@ mod stage_4_replay {
         let history = [asked("charge", 250), Event::Answered(Some(250)), asked("charge", 250)];
         let diverged = Progress::Diverged { at: 2, recorded: command("charge", 250), asked: None };
         assert_eq!(replay(one, &history), diverged, "the second charge is nobody's any more");
+        let history =
+            [asked("charge", 250), Event::Answered(Some(250)), asked("charge", 250), Event::Answered(Some(240))];
+        assert_eq!(
+            replay(one, &history),
+            diverged,
+            "nor is it if it was answered: 240 was charged, and who knows of it?"
+        );
     }
 
     /// It writes `let _ =` where a `?` should be.
@@ -629,6 +663,26 @@ mod stage_4_replay {
         assert_eq!((result, &effects[3..]), (0, &undone[..]), "the parcel failed, and may be on its way all the same");
         let (result, _, effects, _) = run(order, 0, &BTreeSet::from([0]));
         assert_eq!((result, effects), (0, vec![command("hold", 1), command("release", 1)]), "the first one failed");
+    }
+
+    /// A gift card pays for everything: 0 is charged, and 0 is refunded.
+    #[test]
+    fn a_result_of_nought_is_a_result() {
+        let gift =
+            |context: &mut Context<'_>| saga(context, &[step("charge", "refund", 0), step("parcel", "cancel", 1)]);
+        let (result, _, effects, _) = run(gift, 0, &BTreeSet::new());
+        assert_eq!(
+            (result, effects),
+            (1, vec![command("charge", 0), command("parcel", 1)]),
+            "0 was charged, and that is done"
+        );
+        let (result, _, effects, _) = run(gift, 0, &BTreeSet::from([1]));
+        let expected = [("charge", 0), ("parcel", 1), ("cancel", 1), ("refund", 0)];
+        assert_eq!(
+            (result, effects),
+            (0, expected.map(|(what, input)| command(what, input)).to_vec()),
+            "0 was refunded, once"
+        );
     }
 
     #[test]
