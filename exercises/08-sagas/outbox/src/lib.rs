@@ -163,7 +163,7 @@ impl Shop {
 
     /// One pass over the outbox: publishes each event that stood there when it began, in the order of the numbers, and takes each out
     /// as soon as it is accepted. After an event that is not accepted the rest of its order waits for the next pass; other orders do not.
-    /// Returns how many were accepted.
+    /// Returns how many the broker accepted.
     ///
     /// While `publish` runs, others can write to the database.
     ///

@@ -133,6 +133,15 @@ mod stage_1_one_write {
         assert_eq!(world.announced(OrderId(7)), 4_000, "both changes are announced");
     }
 
+    /// A voucher pays for all of it. The warehouse has to pack it all the same.
+    #[test]
+    fn what_costs_nothing_is_announced_too() {
+        let mut world = World::default();
+        change(event(1, 7, 0)).iter().for_each(|step| world.run(step));
+        assert_eq!(ids(&world.rows()), [1], "an order over 0 cents is an order");
+        assert_eq!(world.totals.get(&OrderId(7)), Some(&0), "and its row is there");
+    }
+
     /// The broker is down, and event 1 of the order waits in the outbox. It is up again when the order changes once more.
     #[test]
     fn a_request_does_not_overtake_what_waits_in_the_outbox() {
@@ -198,6 +207,48 @@ mod stage_2_the_relay {
         let next = event(3, 8, 30);
         let out: BTreeSet<i64> = ids(&published(&relay.poll(&[poison, next]))).into_iter().collect();
         assert_eq!(out, BTreeSet::from([1, 3]), "event 3 is order 8's oldest");
+    }
+
+    /// The broker was down from Friday to Monday, and the relay asked every minute.
+    #[test]
+    fn however_often_it_is_refused_it_goes_out_again() {
+        let mut relay = Relay::default();
+        let rows = [event(1, 7, 10), event(2, 7, 20)];
+        for time in 1..=4_000 {
+            let out = ids(&published(&relay.poll(&rows)));
+            assert_eq!(
+                out,
+                [1],
+                "refused {} times, its row stands in the outbox, and nobody else will publish it",
+                time - 1
+            );
+            assert_eq!(relay.answered(EventId(1), Answer::NotAccepted), [], "its row stays");
+        }
+    }
+
+    /// The broker has event 1, and the database was too busy to delete its row. If 2 went out now and the relay died, 1 would follow it.
+    #[test]
+    fn the_next_event_of_an_order_waits_until_the_row_is_gone() {
+        let mut relay = Relay::default();
+        let rows = [event(1, 7, 10), event(2, 7, 20)];
+        relay.poll(&rows);
+        relay.answered(EventId(1), Answer::Accepted);
+        let out = ids(&published(&relay.poll(&rows)));
+        assert!(!out.contains(&2), "row 1 still stands in the outbox, and event 2 goes out");
+        assert_eq!(ids(&published(&relay.poll(&rows[1..]))), [2], "now row 1 is gone");
+    }
+
+    /// It was accepted, and the transaction that was to delete its row failed. Who else would try again?
+    #[test]
+    fn what_was_accepted_and_still_stands_in_the_outbox_goes_out_again() {
+        let mut relay = Relay::default();
+        let rows = [event(1, 7, 10), event(2, 7, 20)];
+        relay.poll(&rows);
+        relay.answered(EventId(1), Answer::Accepted);
+        let out = ids(&published(&relay.poll(&rows)));
+        assert!(out.contains(&1), "no answer is under way, and row 1 stands in the outbox; out went {out:?}");
+        let then = relay.answered(EventId(1), Answer::Accepted);
+        assert_eq!(then, [Step::Commit(vec![Write::Sent(EventId(1))])], "the broker has it on disk, once more");
     }
 
     /// The transaction that was given number 1 is slow, and the one with number 2, of another order, ends first.
@@ -564,6 +615,14 @@ mod stage_4_on_sqlite {
     }
 
     #[test]
+    fn an_order_over_nothing_is_announced_too() {
+        let mut shop = shop();
+        let given = shop.change(OrderId(7), 0).expect("a voucher pays for it");
+        let pending = shop.pending().expect("the outbox");
+        assert_eq!(pending, [Event { id: given, order: OrderId(7), cents: 0 }], "it has a number and is announced");
+    }
+
+    #[test]
     fn the_outbox_is_read_in_the_order_of_the_numbers() {
         let mut shop = shop();
         let given: Vec<EventId> = (1..=5).map(|n| shop.change(OrderId(9 - n), 10 * n).expect("a change")).collect();
@@ -573,25 +632,46 @@ mod stage_4_on_sqlite {
         assert_eq!(pending[4], Event { id: given[4], order: OrderId(4), cents: 50 });
     }
 
-    /// The relay has emptied the outbox, and the shop is opened again. What is published next is something new.
-    #[test]
-    fn a_number_is_never_given_twice() {
+    /// Three days with one order each, whose event is published in the evening. Billing takes it at once, or was down and takes all three in the end.
+    /// Returns the numbers and what billing counted.
+    fn three_days(billing_is_up: bool) -> (Vec<EventId>, Result<i64, rusqlite::Error>) {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut given = vec![];
+        let (mut given, mut broker) = (vec![], vec![]);
         for day in 1..=3 {
             let mut shop = Shop::new(open(dir.path())).expect("the shop opens");
             given.push(shop.change(OrderId(day), 100).expect("a change"));
-            let event = shop.pending().expect("the outbox")[0];
-            assert_eq!(shop.relay(|_| Answer::Accepted), Ok(1));
-            shop.consume(BILLING, &event).expect("billing takes it");
+            let accepted = shop.relay(|event| {
+                broker.push(*event);
+                Answer::Accepted
+            });
+            assert_eq!(accepted, Ok(1), "one event on day {day}");
+            if billing_is_up {
+                broker.drain(..).for_each(|event| {
+                    shop.consume(BILLING, &event).expect("billing takes it");
+                });
+            }
         }
+        let mut shop = Shop::new(open(dir.path())).expect("the shop opens");
+        for event in &broker {
+            shop.consume(BILLING, event).expect("billing takes it");
+        }
+        (given, shop.credit(BILLING))
+    }
+
+    /// The relay has emptied the outbox, and the shop is opened again. What is published next is something new.
+    #[test]
+    fn a_number_is_never_given_twice() {
+        let (given, credit) = three_days(true);
         assert!(given[0] < given[1] && given[1] < given[2], "the numbers of three days: {given:?}");
-        let shop = Shop::new(open(dir.path())).expect("the shop opens");
-        assert_eq!(
-            shop.credit(BILLING),
-            Ok(300),
-            "three orders at 100; a number given again would look like a duplicate"
-        );
+        assert_eq!(credit, Ok(300), "three orders at 100; a number given again would look like a duplicate");
+    }
+
+    /// Neither the outbox nor the inbox has the event: it is with the broker.
+    #[test]
+    fn nor_while_the_broker_alone_has_the_event() {
+        let (given, credit) = three_days(false);
+        assert!(given[0] < given[1] && given[1] < given[2], "the numbers of three days: {given:?}");
+        assert_eq!(credit, Ok(300), "three orders at 100, taken on the fourth day");
     }
 
     #[test]
@@ -689,6 +769,63 @@ mod stage_4_on_sqlite {
         });
         assert_eq!(accepted, Ok(2), "what came meanwhile is for the next pass");
         assert_eq!(shop.pending().expect("the outbox").len(), 2, "two customers ordered meanwhile");
+    }
+
+    /// The broker has event 1. Then somebody writes for longer than the relay waits, and its row cannot be deleted.
+    #[test]
+    fn a_row_that_cannot_be_deleted_ends_the_pass() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut shop = Shop::new(open(dir.path())).expect("the shop opens");
+        let ids = [10, 20].map(|cents| shop.change(OrderId(7), cents).expect("a change"));
+        let other = open(dir.path());
+        let mut broker = vec![];
+        let passed = shop.relay(|event| {
+            broker.push(event.id);
+            if broker.len() == 1 {
+                other.execute_batch("BEGIN IMMEDIATE").expect("somebody else writes");
+            }
+            Answer::Accepted
+        });
+        assert_eq!(
+            broker,
+            [ids[0]],
+            "row {:?} is not gone, and after a crash its event would follow {:?}",
+            ids[0],
+            ids[1]
+        );
+        assert!(passed.is_err(), "the database failed, and the relay says {passed:?}");
+        other.execute_batch("ROLLBACK").expect("somebody else gave up");
+        assert_eq!(shop.relay(|_| Answer::Accepted), Ok(2), "both go out with the next pass");
+    }
+
+    /// A second relay comes in between, and is faster.
+    #[test]
+    fn accepted_is_what_the_broker_accepted() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut shop = Shop::new(open(dir.path())).expect("the shop opens");
+        for order in 1..=3 {
+            shop.change(OrderId(order), 10).expect("a change");
+        }
+        let mut second = Shop::new(open(dir.path())).expect("a second connection");
+        let accepted = shop.relay(|_| {
+            second.relay(|_| Answer::Accepted).expect("its pass");
+            Answer::Accepted
+        });
+        assert_eq!(accepted, Ok(3), "the broker accepted all three, whoever deleted their rows");
+    }
+
+    /// Who takes every failure of a statement for a duplicate acknowledges what was never counted.
+    #[test]
+    fn a_database_that_is_busy_has_not_seen_the_event() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut shop = Shop::new(open(dir.path())).expect("the shop opens");
+        let other = open(dir.path());
+        other.execute_batch("BEGIN IMMEDIATE").expect("somebody else writes");
+        let busy = shop.consume(BILLING, &event(1, 7, 500));
+        assert!(busy.is_err(), "nothing could be noted, and the answer is {busy:?}");
+        other.execute_batch("ROLLBACK").expect("somebody else is done");
+        assert_eq!(shop.consume(BILLING, &event(1, 7, 500)), Ok(true), "it comes again");
+        assert_eq!(shop.credit(BILLING), Ok(500));
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Shop {
     // ANCHOR: relay
     /// One pass over the outbox: publishes each event that stood there when it began, in the order of the numbers, and takes each out
     /// as soon as it is accepted. After an event that is not accepted the rest of its order waits for the next pass; other orders do not.
-    /// Returns how many were accepted.
+    /// Returns how many the broker accepted.
     ///
     /// While `publish` runs, others can write to the database.
     ///
@@ -213,7 +213,10 @@ impl Shop {
                 continue;
             }
             match publish(&event) {
-                Answer::Accepted => accepted += self.db.execute("DELETE FROM outbox WHERE id = ?1", [event.id.0])?,
+                Answer::Accepted => {
+                    self.db.execute("DELETE FROM outbox WHERE id = ?1", [event.id.0])?;
+                    accepted += 1;
+                }
                 Answer::NotAccepted => {
                     held_back.insert(event.order);
                 }
