@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Names a whole trace; never zero.
+/// Names a whole trace; never zero. Its lower 64 bits are random. The upper ones may be anything: zeros, or the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceId(pub u128);
 

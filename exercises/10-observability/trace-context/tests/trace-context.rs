@@ -62,7 +62,7 @@ mod stage_1_the_header {
     fn only_lower_case_digits_are_digits() {
         is_read_as(&EXAMPLE.to_uppercase(), Err(Invalid::NotHex));
         for (place, wrong) in
-            [(0, "+"), (3, "+"), (10, "g"), (40, " "), (51, "F"), (53, "-"), (54, "/"), (20, ":"), (30, "`")]
+            [(0, "+"), (3, "+"), (10, "g"), (40, " "), (51, "F"), (53, "."), (54, "/"), (20, ":"), (30, "`")]
         {
             let mut header = EXAMPLE.to_owned();
             header.replace_range(place..=place, wrong);
@@ -90,6 +90,8 @@ mod stage_1_the_header {
             " 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e473-600f067aa0ba902b7-01",
             "00-ébf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7--1",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n",
         ];
         for header in wrong {
             let got = Context::parse(header);
@@ -118,6 +120,26 @@ mod stage_1_the_header {
         is_read_as(&format!("{later}-what-the-future-brings"), Ok(SAMPLED));
         is_read_as(&format!("{later}-"), Ok(SAMPLED));
         is_read_as(&format!("{later}what-the-future-brings"), Err(Invalid::Shape));
+    }
+
+    /// Two programs that give different reasons for one header look for two faults.
+    #[test]
+    fn of_several_faults_the_first_is_named() {
+        const ZEROS: &str = "00000000000000000000000000000000-0000000000000000";
+        is_read_as(&format!("00-{ZEROS}-0g"), Err(Invalid::NotHex));
+        is_read_as(&format!("ff-{ZEROS}-0g"), Err(Invalid::NotHex));
+        is_read_as(&format!("ff-{ZEROS}-00"), Err(Invalid::Version));
+        is_read_as(&format!("ff-{ZEROS}-0gx"), Err(Invalid::Shape));
+        is_read_as(&format!("0g-{ZEROS}-000"), Err(Invalid::Shape));
+    }
+
+    /// Half a name may be zero: older systems have names of 64 bits, and put them into one half.
+    #[test]
+    fn half_a_name_is_a_name() {
+        for trace in [TRACE.0 >> 64, TRACE.0 >> 64 << 64, 1, 1 << 127] {
+            let context = Context { trace: TraceId(trace), ..SAMPLED };
+            is_read_as(&context.to_string(), Ok(context));
+        }
     }
 
     #[test]
@@ -209,6 +231,26 @@ mod stage_2_the_way_of_a_request {
         });
     }
 
+    /// Some systems begin each name with the time, and older ones with zeros. Only the lower half is random.
+    ///
+    /// False alarm: 1e-9 for all three together (exact binomial).
+    #[test]
+    fn the_share_does_not_depend_on_how_names_begin() {
+        for_seeds(1, |seed| {
+            let mut rng = seed.rng();
+            for upper in [0_u64, 0x6921_f000_0000_0000, u64::MAX] {
+                let keeps = Sampler { per_million: 500_000 };
+                let names = (0..10_000).map(|_| u128::from(upper) << 64 | u128::from(rng.random_range(1..=u64::MAX)));
+                let kept = names.filter(|name| keeps.keeps(TraceId(*name))).count() as u64;
+                let fair = kit::stats::binomial_range(10_000, 0.5, 1e-9 / 3.0);
+                assert!(
+                    fair.contains(&kept),
+                    "seed {seed}: of 10,000 names that begin with {upper:016x} half should be kept, not {kept}; {fair:?} would be fair"
+                );
+            }
+        });
+    }
+
     /// False alarm: 1e-9 for all three together (exact binomial).
     #[test]
     fn the_share_that_is_kept_is_the_share_that_was_asked_for() {
@@ -289,6 +331,24 @@ mod stage_3_the_tree {
             "2 and 3 are each other's parents, and 4 hangs on them: got {circle:?}"
         );
         is_broken("its own parent", &[record(1, 0, 0, 9), record(2, 2, 0, 9)], Broken::Cycle(SpanId(2)));
+    }
+
+    #[test]
+    fn of_several_reasons_the_first_is_named() {
+        let (lost, second) = (record(3, 9, 0, 9), record(4, 0, 0, 9));
+        is_broken(
+            "one twice, one lost, two roots",
+            &[record(1, 0, 0, 9), lost.clone(), second.clone(), record(5, 1, 0, 9), record(5, 8, 0, 9)],
+            Broken::Twice(SpanId(5)),
+        );
+        is_broken("one lost, two roots", &[record(1, 0, 0, 9), lost, second.clone()], Broken::Orphan(SpanId(3)));
+        is_broken("a circle and two roots", &[record(2, 2, 0, 9), record(1, 0, 0, 9), second], Broken::Roots(2));
+    }
+
+    /// A circle needs no root, but a request does.
+    #[test]
+    fn records_without_a_root_have_no_root() {
+        is_broken("a circle and no root", &[record(2, 3, 0, 9), record(3, 2, 0, 9)], Broken::Roots(0));
     }
 
     /// Collectors get spans as they end: the root last.
@@ -397,6 +457,33 @@ mod stage_4_the_critical_path {
             record(5, 1, 50, 50),
         ];
         assert_eq!(path(&records), [(1, 0, 20), (3, 20, 50)]);
+    }
+
+    /// Who sends first is chance. The same request has the same path.
+    #[test]
+    fn the_order_in_which_records_came_does_not_matter() {
+        let sometimes = Sometimes::expect(["two children begin and end together"]);
+        for_seeds(100, |seed| {
+            let rng = &mut seed.rng();
+            let mut records = some_records(rng);
+            let (start, end) = (records[0].start.0, records[0].end.0);
+            records.extend((20..24).map(|id| record(id, 1, start, start + (end - start).min(id % 2 + 1))));
+            sometimes.saw("two children begin and end together", end - start > 1);
+            let before = path(&records);
+            for _ in 0..records.len() {
+                let (a, b) = (rng.random_range(0..records.len()), rng.random_range(0..records.len()));
+                records.swap(a, b);
+            }
+            let after = path(&records);
+            assert!(before == after, "seed {seed}: {before:?}, and in the order {records:?} {after:?}");
+        });
+    }
+
+    /// The clock ticked neither before nor after.
+    #[test]
+    fn who_took_no_time_was_not_waited_for() {
+        assert_eq!(path(&[record(1, 0, 7, 7), record(2, 1, 7, 7)]), [], "the root took no time");
+        assert_eq!(path(&[record(1, 0, 7, 9), record(2, 1, 8, 8), record(3, 2, 0, 99)]), [(1, 7, 9)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Names a whole trace; never zero.
+/// Names a whole trace; never zero. Its lower 64 bits are random. The upper ones may be anything: zeros, or the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceId(pub u128);
 
