@@ -42,7 +42,7 @@ pub enum Jitter {
 pub struct Policy {
     /// What the waits begin with.
     pub base: Duration,
-    /// No wait is longer. At least `base`.
+    /// No wait is longer. At least `base`; the longest [`Duration`] if there is to be none.
     pub cap: Duration,
     /// How often the request is sent at most, the first time included. At least 1.
     pub tries: u32,
@@ -57,7 +57,8 @@ impl Policy {
         todo!("the ceiling of retry {retry} with {self:?}")
     }
 
-    /// How long it may take until the last try has failed, if each try is given up after `timeout` and each wait is the longest possible.
+    /// How long it may take until the last try has failed, if each try is given up after `timeout` and each wait is the longest possible. At most
+    /// the longest [`Duration`], which as a `timeout` says that there is none.
     #[must_use]
     pub fn worst_case(&self, timeout: Duration) -> Duration {
         todo!("how long {self:?} may take with a timeout of {timeout:?}")
@@ -84,7 +85,7 @@ impl Waits {
 }
 
 /// How long to wait if our own backoff says `wait`, the server has asked for `after`, and `left` of the caller's time is left: the server's time
-/// and then ours, for many clients were told the same. Nothing if that time is not over before the caller's is.
+/// and then ours, for many clients were told the same. Nothing if that time is not over before the caller's is. A server may ask for any time.
 #[must_use]
 pub fn plan(wait: Duration, after: Duration, left: Duration) -> Option<Duration> {
     todo!("our {wait:?} after the server's {after:?}, with {left:?} left")

@@ -118,6 +118,20 @@ mod stage_2_jitter {
         about("decorrelated", &got, &[10_000.0, 100.0 + 0.1 * 29_900.0]);
     }
 
+    /// Whoever wants no cap writes the longest `Duration`, and an outage lasts a weekend.
+    #[test]
+    fn without_a_cap_waits_grow_and_nothing_overflows() {
+        for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated] {
+            let endless = Policy { cap: Duration::MAX, ..policy(jitter, 202) };
+            let got = waits(endless, &[0.999; 201]);
+            assert!(got.len() == 201, "{jitter:?}: {} waits between 202 tries", got.len());
+            assert!(
+                got.is_sorted(),
+                "{jitter:?}, always drawn at 0.999: a wait is shorter than the one before: {got:?} ms"
+            );
+        }
+    }
+
     #[test]
     fn no_wait_leaves_its_bounds() {
         let sometimes = Sometimes::expect(["the cap cut a wait", "a wait shrank"]);
@@ -199,6 +213,29 @@ mod stage_3_time {
         }
         let got = policy(Jitter::Full, 1).worst_case(ms(5_000));
         assert!(got == ms(5_000), "one try of 5 s: {got:?}");
+    }
+
+    #[test]
+    fn who_waits_for_ever_for_an_answer_waits_for_ever() {
+        for tries in [1, 2, 4] {
+            let got = policy(Jitter::Full, tries).worst_case(Duration::MAX);
+            assert!(got == Duration::MAX, "{tries} tries without a timeout: {got:?}");
+        }
+    }
+
+    /// `Retry-After: 18446744073709551615`. Whatever a server writes, it must not bring its clients down.
+    #[test]
+    fn a_server_that_says_never_is_believed() {
+        for wait in [ms(0), ms(1), ms(400), Duration::MAX] {
+            for left in [ms(0), ms(1_000), Duration::MAX] {
+                let got = plan(wait, Duration::MAX, left);
+                assert!(got.is_none(), "{wait:?} after the longest time there is, with {left:?} left: {got:?}");
+            }
+        }
+        let got = plan(Duration::MAX, ms(1), Duration::MAX);
+        assert!(got.is_none(), "the longest time there is, 1 ms after: {got:?}");
+        let got = plan(ms(100), ms(200), Duration::MAX);
+        assert!(got == Some(ms(300)), "the caller waits for ever: {got:?}");
     }
 
     /// `Retry-After: 30`, to everybody.
@@ -312,6 +349,39 @@ mod stage_5_the_budget {
         assert!(paid == 5, "100000 good requests, then an outage: {paid} retries at once, and the bucket holds 5");
     }
 
+    /// A bucket that is nearly full takes what still fits, not a whole deposit.
+    #[test]
+    fn a_full_bucket_does_not_run_over() {
+        for (percent, most, requests) in [(30, 1, 4), (30, 2, 7), (150, 1, 1), (99, 3, 4), (400, 2, 2)] {
+            let mut budget = Budget::new(percent, most);
+            for round in 1..=3 {
+                (0..requests).for_each(|_| budget.deposit());
+                let paid = (0..100).take_while(|_| budget.withdraw()).count();
+                assert!(
+                    paid == most as usize,
+                    "{percent} %, at most {most} saved, {requests} requests, round {round}: {paid} retries"
+                );
+            }
+        }
+        let mut budget = Budget::new(30, 1);
+        (0..4).for_each(|_| budget.deposit());
+        assert!(budget.withdraw(), "120 hundredths, of which 100 fit");
+        (0..3).for_each(|_| budget.deposit());
+        assert!(!budget.withdraw(), "90 hundredths are not a retry, and the 20 did not fit");
+    }
+
+    #[test]
+    fn a_bucket_without_a_bound_and_one_without_room() {
+        let paid = retries(&mut Budget::new(10, u32::MAX), 1_000);
+        assert!(paid == 100, "10 % of 1000 requests, and as much saved as one likes: {paid} retries");
+        let mut budget = Budget::new(10, u32::MAX);
+        (0..1_000).for_each(|_| budget.deposit());
+        let paid = (0..1_000).take_while(|_| budget.withdraw()).count();
+        assert!(paid == 100, "1000 good requests, then an outage: {paid} retries, 100 were saved");
+        let paid = retries(&mut Budget::new(100, 0), 1_000);
+        assert!(paid == 0, "nothing can be saved, not even for one retry: {paid} retries");
+    }
+
     /// Requests and failures in any order.
     #[test]
     fn at_every_moment_retries_are_at_most_a_tenth_of_the_requests() {
@@ -362,9 +432,12 @@ mod stage_6_layers {
 
     #[test]
     fn three_layers_of_three_tries_make_27_and_three_budgets_of_ten_percent_make_1_331() {
-        for (tries, layers, expected) in [(3, 3, 27.0), (1, 5, 1.0), (4, 2, 16.0), (3, 0, 1.0)] {
+        for (tries, layers, expected) in [(3, 3, 27.0), (1, 5, 1.0), (4, 2, 16.0), (3, 0, 1.0), (10, 20, 1e20)] {
             let got = amplification(tries, layers);
-            assert!((got - expected).abs() < 1e-9, "{layers} layers of {tries} tries: {got}, expected {expected}");
+            assert!(
+                (got / expected - 1.0).abs() < 1e-9,
+                "{layers} layers of {tries} tries: {got}, expected {expected}"
+            );
         }
         for (percent, layers, expected) in [(10, 3, 1.331), (10, 1, 1.1), (0, 3, 1.0), (20, 2, 1.44)] {
             let got = amplification_with_budgets(percent, layers);
@@ -387,6 +460,23 @@ mod stage_6_layers {
         assert!(layer.below.calls == 3, "three tries, got {}", layer.below.calls);
         let expected = Failure { cause: Cause::Refused, given_up: true };
         assert!(answer == Err(expected), "it gives up, and says so: {answer:?}");
+    }
+
+    /// Somebody switched retries off and wrote 0. The request was to be sent all the same.
+    #[test]
+    fn every_request_is_sent_at_least_once() {
+        for tries in [0, 1] {
+            let mut layer = Layer::new(bottom(|_| Ok(())), tries, ten_percent());
+            let answer = layer.call(PAY);
+            assert!(answer.is_ok() && layer.below.calls == 1, "{tries} tries: {} calls, {answer:?}", layer.below.calls);
+            let mut layer = Layer::new(bottom(|_| Err(fresh(Cause::Refused))), tries, None);
+            let answer = layer.call(PAY);
+            assert!(
+                answer.is_err() && layer.below.calls == 1,
+                "{tries} tries: {} calls, {answer:?}",
+                layer.below.calls
+            );
+        }
     }
 
     #[test]
@@ -429,7 +519,11 @@ mod stage_6_layers {
         let failed = (0..1_000).filter(|_| top.call(READ).is_err()).count();
         assert!(failed == 1_000, "nothing works, {failed} of 1000 failed");
         let calls = top.below.below.below.calls;
-        assert!(calls == 1_100, "1000 requests and the hundred retries that they pay for: {calls} calls");
+        // The last of the hundred is missing where a request earns when it is over, and not when it begins.
+        assert!(
+            (1_099..=1_100).contains(&calls),
+            "1000 requests and the hundred retries that they pay for: {calls} calls"
+        );
     }
 
     #[test]
@@ -475,7 +569,7 @@ mod stage_6_layers {
             let calls = top.below.below.below.calls;
             assert!(calls * 10 <= 500 * 11, "seed {seed}: {calls} calls for 500 requests, {rate} of them fail");
             sometimes.saw("a retry healed a fault", seen < failures.get() && rate < 1.0);
-            sometimes.saw("nobody could pay", calls == 550);
+            sometimes.saw("nobody could pay", calls >= 549);
             sometimes.saw("all failed", seen == 500);
         });
     }

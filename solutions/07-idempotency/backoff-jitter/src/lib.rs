@@ -42,7 +42,7 @@ pub enum Jitter {
 pub struct Policy {
     /// What the waits begin with.
     pub base: Duration,
-    /// No wait is longer. At least `base`.
+    /// No wait is longer. At least `base`; the longest [`Duration`] if there is to be none.
     pub cap: Duration,
     /// How often the request is sent at most, the first time included. At least 1.
     pub tries: u32,
@@ -61,13 +61,14 @@ impl Policy {
     }
     // ANCHOR_END: ceiling
 
-    /// How long it may take until the last try has failed, if each try is given up after `timeout` and each wait is the longest possible.
+    /// How long it may take until the last try has failed, if each try is given up after `timeout` and each wait is the longest possible. At most
+    /// the longest [`Duration`], which as a `timeout` says that there is none.
     #[must_use]
     pub fn worst_case(&self, timeout: Duration) -> Duration {
         let mut waits = Waits::new(*self);
         let mut total = timeout;
         while let Some((_, longest)) = waits.range() {
-            total += waits.take(longest) + timeout;
+            total = total.saturating_add(waits.take(longest)).saturating_add(timeout);
         }
         total
     }
@@ -118,10 +119,10 @@ impl Waits {
 }
 
 /// How long to wait if our own backoff says `wait`, the server has asked for `after`, and `left` of the caller's time is left: the server's time
-/// and then ours, for many clients were told the same. Nothing if that time is not over before the caller's is.
+/// and then ours, for many clients were told the same. Nothing if that time is not over before the caller's is. A server may ask for any time.
 #[must_use]
 pub fn plan(wait: Duration, after: Duration, left: Duration) -> Option<Duration> {
-    let wait = after + wait;
+    let wait = after.saturating_add(wait);
     (wait < left).then_some(wait)
 }
 
