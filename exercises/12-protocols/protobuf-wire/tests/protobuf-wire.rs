@@ -234,10 +234,28 @@ mod stage_2_records {
     /// Eleven bytes of a stranger announce eighteen million terabytes.
     #[test]
     fn a_length_is_a_claim_and_the_bytes_are_the_proof() {
-        for bytes in ["12 08 74 65 73 74 69 6e 67", "12 01", "12 ff ff ff ff ff ff ff ff ff 01", "12 ff ff ff ff 07 00"]
-        {
+        for bytes in [
+            "12 08 74 65 73 74 69 6e 67",
+            "12 01",
+            "12 ff ff ff ff ff ff ff ff ff 01",
+            "12 ff ff ff ff 07 00",
+            "12 81 80 80 80 10 00", // 2³² + 1, and one byte is there
+        ] {
             let read = records(&hex(bytes));
             assert!(read == Err(Malformed::Truncated), "{bytes}: {read:?}");
+        }
+    }
+
+    /// The writer left two bytes for the length, and filled them in when it knew it.
+    #[test]
+    fn tags_and_lengths_too_may_be_longer_than_they_need_be() {
+        for (bytes, expected) in [
+            ("12 81 00 61", record(2, Payload::Len(b"a".to_vec()))),
+            ("12 80 80 00", record(2, Payload::Len(vec![]))),
+            ("88 00 96 81 00", record(1, Payload::Varint(150))),
+            ("88 80 80 80 80 00 01", record(1, Payload::Varint(1))),
+        ] {
+            assert_eq!(records(&hex(bytes)), Ok(vec![expected]), "{bytes}");
         }
     }
 
@@ -335,6 +353,8 @@ mod stage_3_a_message {
         ] {
             assert_eq!(decoded(bytes).scans, expected, "{bytes}");
         }
+        assert_eq!(decoded("32 00").scans, [], "a packed list of nothing");
+        assert_eq!(decoded("30 03 32 00 30 04").scans, [3, 4], "a packed list of nothing, between two numbers");
     }
 
     #[test]
@@ -352,6 +372,15 @@ mod stage_3_a_message {
         assert_eq!(Parcel::decode(&hex("12 02 c3 28")), Err(Malformed::Utf8(field(2))), "in the label");
         assert_eq!(Parcel::decode(&hex("1a 04 12 02 c3 28")), Err(Malformed::Utf8(field(2))), "in the street");
         assert_eq!(Stop::decode(&hex("12 01 ff")), Err(Malformed::Utf8(field(2))));
+    }
+
+    /// Its own length is right; what breaks off is a number in it.
+    #[test]
+    fn a_damaged_message_within_damages_the_whole() {
+        for (bytes, within) in [("1a 02 08 96", "the destination"), ("42 02 08 01 42 02 08 96", "a stop on the way")] {
+            let read = Parcel::decode(&hex(bytes));
+            assert!(read == Err(Malformed::Truncated), "{bytes}, {within} breaks off: {read:?}");
+        }
     }
 
     /// A proxy appends a correction to the bytes it got, without decoding them.
@@ -372,6 +401,10 @@ mod stage_3_a_message {
         let expected = Stop { zone: 150, street: "a".to_owned(), ..Stop::default() };
         assert_eq!(to, Some(expected), "zone 150 came first, then street a");
         assert_eq!(decoded("1a 03 08 96 01 1a 02 08 01 1a 00").to.map(|to| to.zone), Some(1), "the last zone counts");
+        let zone = decoded("1a 03 08 96 01 1a 02 08 00").to.map(|to| to.zone);
+        assert_eq!(zone, Some(0), "zone 150 came first, then zone 0: a zero that is there is a value, here too");
+        let street = decoded("1a 03 12 01 61 1a 02 12 00").to.map(|to| to.street);
+        assert_eq!(street.as_deref(), Some(""), "street a came first, then an empty one");
     }
 
     fn merge(into: &mut Stop, later: Stop) {
@@ -418,6 +451,24 @@ mod stage_4_other_versions {
         parcel.scans.push(3);
         let passed_on = records(&parcel.encode()).expect("what was encoded is a message");
         assert!(passed_on.contains(&insured), "the parcel was worth 500,000 when it came; it left with {passed_on:?}");
+        assert_eq!(shown(&parcel.encode()), "08 01 32 01 03 48 a0 c2 1e", "known fields first, then the unknown");
+    }
+
+    /// To the sender, field 9 is a list: two equal elements are two.
+    #[test]
+    fn what_is_unknown_may_come_twice_and_be_equal() {
+        let parcel = Parcel::decode(&hex("48 07 48 07")).expect("a parcel with two fields from the future");
+        assert_eq!(parcel.unknown, [record(9, Payload::Varint(7)), record(9, Payload::Varint(7))]);
+        let to = Parcel::decode(&hex("1a 04 18 07 18 07")).map(|parcel| parcel.to.map(|to| to.unknown));
+        assert_eq!(to, Ok(Some(vec![record(3, Payload::Varint(7)), record(3, Payload::Varint(7))])));
+    }
+
+    /// The sender gave a floor; a proxy appends a zone, and a field 4 that only the two of them know.
+    #[test]
+    fn what_is_unknown_is_merged_too() {
+        let to = Parcel::decode(&hex("1a 02 18 04 1a 04 08 01 20 05")).map(|parcel| parcel.to);
+        let unknown = vec![record(3, Payload::Varint(4)), record(4, Payload::Varint(5))];
+        assert_eq!(to, Ok(Some(Stop { zone: 1, street: String::new(), unknown })), "the floor came first, and stays");
     }
 
     #[test]
@@ -552,6 +603,7 @@ mod stage_5_the_next_schema {
             assert_eq!(found(&several(kind), &one(kind)), [(1, Break::Retyped)], "many {kind:?} to one");
         }
         assert_eq!(found(&one(Kind::String), &several(Kind::Int32)), [(1, Break::Retyped)]);
+        assert_eq!(found(&one(Kind::Int32), &several(Kind::Int64)), [(1, Break::Retyped)], "one family, and packed");
     }
 
     #[test]
