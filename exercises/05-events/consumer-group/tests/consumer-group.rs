@@ -243,6 +243,17 @@ mod stage_3_sticky {
         assert_eq!((spread(&after), kept(&before, &after)), (1, 6), "one move is enough: {}", line(&after));
     }
 
+    /// a read six returns and two orders, b three orders. Returns is deleted: b keeps three, and a gets nothing for its past.
+    #[test]
+    fn what_is_gone_earns_no_larger_share() {
+        let mut before = Assignment::from([(member("a"), orders([0, 1])), (member("b"), orders([2, 3, 4]))]);
+        before.entry(member("a")).or_default().extend(partitions(&topics(&[("returns", 6)])));
+        let five = topics(&[("orders", 5)]);
+        let after = sticky(&five, &members("ab"), &before);
+        complete(&five, &members("ab"), &after);
+        assert_eq!(kept(&before, &after), 5, "two and three are balanced, nothing has to move: {}", line(&after));
+    }
+
     #[test]
     fn what_is_balanced_stays_as_it_is() {
         let two = topics(&[("orders", 5), ("payments", 3)]);
@@ -297,6 +308,7 @@ mod stage_3_sticky {
         let sometimes = Sometimes::expect([
             "something must move though nobody joined or left",
             "a member is new",
+            "a topic is gone",
             "nothing is lost",
         ]);
         for_seeds(100, |seed| {
@@ -309,6 +321,13 @@ mod stage_3_sticky {
                     before.entry(member(owner)).or_default().insert(partition);
                 }
             }
+            let still_there: usize = before.values().map(BTreeSet::len).sum();
+            if rng.random_bool(0.5) {
+                // A topic is gone; one of the members read up to three partitions of it.
+                let deleted = topics(&[("returns", rng.random_range(1..=3))]);
+                before.entry(member(["a", "b", "c"][rng.random_range(0..3)])).or_default().extend(partitions(&deleted));
+                sometimes.saw("a topic is gone", true);
+            }
             let members = members(["a", "ab", "abc", "abc", "abc", "acd", "bd"][rng.random_range(0..7)]);
             let after = sticky(&all, &members, &before);
             complete(&all, &members, &after);
@@ -319,7 +338,7 @@ mod stage_3_sticky {
             sometimes.saw("nothing is lost", kept == partitions(&all).count());
             sometimes.saw(
                 "something must move though nobody joined or left",
-                before.keys().eq(members.iter()) && kept < before.values().map(BTreeSet::len).sum(),
+                before.keys().eq(members.iter()) && kept < still_there,
             );
         });
     }
@@ -521,6 +540,41 @@ mod stage_4_the_handover {
         world.leave(&member("d"));
         let after = world.group.target();
         assert_eq!((spread(after), after.len()), (0, 3), "{}", line(after));
+    }
+
+    /// Four members are started. The plan is made anew with each of them, and nobody has reported anything yet.
+    #[test]
+    fn the_target_follows_the_target_before_whatever_is_worked_on() {
+        let mut group = Group::new(topics(&[("orders", 12)]));
+        members("dcb").iter().for_each(|name| group.join(name));
+        let before = group.target().clone();
+        group.join(&member("a"));
+        let after = group.target();
+        assert_eq!(kept(&before, after), 9, "a needs three of twelve: {} after {}", line(after), line(&before));
+    }
+
+    /// a has been told that it may, and has begun. It has had no reason to report since.
+    #[test]
+    fn what_was_granted_may_have_begun() {
+        let mut world = World::new(topics(&[("orders", 4)]));
+        world.join(&member("a"));
+        world.beat(&member("a"), true);
+        world.join(&member("b"));
+        assert_eq!(
+            world.beat(&member("b"), true),
+            orders([]),
+            "a may be working on all four: {}",
+            line(&world.works_on)
+        );
+    }
+
+    /// A join is sent again because its answer was lost. a has gone on meanwhile.
+    #[test]
+    fn joining_again_lets_go_of_nothing() {
+        let mut world = World::settled("a", topics(&[("orders", 4)]));
+        world.join(&member("b"));
+        world.join(&member("a"));
+        assert_eq!(world.beat(&member("b"), true), orders([]), "a still works on all four: {}", line(&world.works_on));
     }
 
     /// Joins, departures, deaths, heartbeats whose answers get lost, in any order. Then it gets quiet.
