@@ -82,7 +82,7 @@ impl Budget {
         todo!("what is left of {self:?}")
     }
 
-    /// The share that was spent; above 1 if more was spent than there was.
+    /// The share that was spent; above 1 if more was spent than there was, and 0 if nothing was spent, though there was nothing.
     #[must_use]
     pub fn share_used(self) -> f64 {
         todo!("what share of {self:?} is used")

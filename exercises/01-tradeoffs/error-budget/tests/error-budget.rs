@@ -111,6 +111,28 @@ mod stage_2_the_budget {
         about("left", under.left(), 6.0);
     }
 
+    /// In its first month the shop was closed. Where nothing was asked, nothing was missed, and nothing is spent.
+    #[test]
+    fn nothing_spent_of_nothing_is_nothing() {
+        let slo = target(999_000);
+        for (what, budget) in [
+            ("a month without requests", by_requests(slo, &[Count::default(); 30])),
+            ("no month at all, in requests", by_requests(slo, &[])),
+            ("no month at all, in minutes", by_time(slo, &[], MINUTE)),
+        ] {
+            assert!(budget.share_used() == 0.0, "{what}: {} of it is used", budget.share_used());
+        }
+    }
+
+    /// Probes every ten seconds: a slice may be shorter than a minute, and still costs its length.
+    #[test]
+    fn a_slice_may_be_shorter_than_a_minute() {
+        let slices: Vec<Count> = (0..360).map(|at| count(u64::from(at % 40 == 0), 1)).collect();
+        let budget = by_time(target(990_000), &slices, Duration::from_secs(10));
+        about("minutes used, nine slices of ten seconds", budget.used, 1.5);
+        about("minutes allowed, 1 % of an hour", budget.allowed, 0.6);
+    }
+
     /// A slice is judged by the target, like the month.
     #[test]
     fn a_slice_that_meets_the_target_costs_nothing() {
@@ -156,6 +178,8 @@ mod stage_3_the_burn_rate {
         about("2 % in 1 h", threshold(0.02, HOUR, MONTH), 14.4);
         about("5 % in 6 h", threshold(0.05, 6 * HOUR, MONTH), 6.0);
         about("10 % in 3 d", threshold(0.10, 3 * DAY, MONTH), 1.0);
+        about("2 % in 90 min", threshold(0.02, 90 * MINUTE, MONTH), 9.6);
+        about("1 % in 5 min", threshold(0.01, 5 * MINUTE, MONTH), 86.4);
     }
 
     /// Everything fails. At 14.4 times 0.1 % the hour's window needs 1.44 % of bad requests.
@@ -174,6 +198,13 @@ mod stage_3_the_burn_rate {
         assert!(time_to_notice(target(999_000), 1.0, HOUR, 0.0).is_none(), "nothing is bad");
         let just = time_to_notice(target(999_000), 14.4, HOUR, 0.0145).expect("above the threshold");
         assert!(just <= HOUR, "once the whole window is bad it shows: {just:?}");
+    }
+
+    /// Half may be bad, and half is: that burns at 1, whichever way one reckons.
+    #[test]
+    fn what_burns_at_the_threshold_is_noticed_when_the_window_is_full() {
+        let noticed = time_to_notice(target(500_000), 1.0, HOUR, 0.5);
+        assert!(noticed == Some(HOUR), "a window that is bad from end to end burns at the threshold: {noticed:?}");
     }
 }
 
@@ -231,6 +262,24 @@ mod stage_4_the_alert {
         }
     }
 
+    /// A quarter may be bad, and half is: that burns at 2, whichever way one reckons.
+    #[test]
+    fn at_the_threshold_it_fires() {
+        let mut alert = Alert::new(target(750_000), 2.0, 60, 5);
+        let fired = run(&mut alert, 120, 500);
+        assert!(fired.len() == 120, "both windows burn at the threshold, all the time; it fired in {fired:?}");
+    }
+
+    /// An alert whose windows were swapped would be the short one alone.
+    #[test]
+    fn windows_that_make_no_sense_are_refused() {
+        for (long, short) in [(5, 60), (60, 0), (0, 0)] {
+            let made = std::panic::catch_unwind(|| Alert::new(target(999_000), 14.4, long, short));
+            assert!(made.is_err(), "a short window of {short} minutes in a long one of {long}: {made:?}");
+        }
+        let _ = Alert::new(target(999_000), 14.4, 5, 5);
+    }
+
     #[test]
     fn where_nobody_asks_nothing_burns() {
         let mut alert = page();
@@ -257,12 +306,15 @@ mod stage_4_the_alert {
         assert!(alert.kept() <= 60, "{} minutes are kept for a window of 60", alert.kept());
     }
 
-    /// A burn rate by the definition: everything that was counted in the last `window` minutes.
-    fn burns(minutes: &[Count], window: usize, target: Target, at: f64) -> bool {
+    /// A burn rate by the definition: everything that was counted in the last `window` minutes. Nothing if it is so near the threshold
+    /// that the last digit of a floating-point number decides, and with it the order in which one divides.
+    fn burns(minutes: &[Count], window: usize, target: Target, at: f64) -> Option<bool> {
         let last = &minutes[minutes.len().saturating_sub(window)..];
         let (bad, valid) =
             last.iter().fold((0, 0), |(bad, valid), count| (bad + count.valid - count.good, valid + count.valid));
-        valid > 0 && bad as f64 / valid as f64 * 1e6 / f64::from(target.allowed()) >= at
+        let of_the_threshold =
+            if valid > 0 { bad as f64 / valid as f64 * 1e6 / f64::from(target.allowed()) / at } else { 0.0 };
+        ((of_the_threshold - 1.0).abs() > 1e-9).then_some(of_the_threshold > 1.0)
     }
 
     /// Traffic with rushes and nights, and errors that come and go.
@@ -295,8 +347,10 @@ mod stage_4_the_alert {
             let mut alert = Alert::new(slo, at, long, short);
             for end in 1..=minutes.len() {
                 let fired = alert.observe(minutes[end - 1]);
-                let (long_burns, short_burns) =
-                    (burns(&minutes[..end], long, slo, at), burns(&minutes[..end], short, slo, at));
+                let window_burns = |window| burns(&minutes[..end], window, slo, at);
+                let (Some(long_burns), Some(short_burns)) = (window_burns(long), window_burns(short)) else {
+                    continue;
+                };
                 sometimes.saw("both burn", long_burns && short_burns);
                 sometimes.saw("only the long one burns", long_burns && !short_burns);
                 sometimes.saw("only the short one burns", !long_burns && short_burns);

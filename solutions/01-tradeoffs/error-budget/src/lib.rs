@@ -84,10 +84,10 @@ impl Budget {
         self.allowed - self.used
     }
 
-    /// The share that was spent; above 1 if more was spent than there was.
+    /// The share that was spent; above 1 if more was spent than there was, and 0 if nothing was spent, though there was nothing.
     #[must_use]
     pub fn share_used(self) -> f64 {
-        self.used / self.allowed
+        if self.used > 0.0 { self.used / self.allowed } else { 0.0 }
     }
 }
 
