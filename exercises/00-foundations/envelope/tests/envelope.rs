@@ -3,11 +3,12 @@
 use envelope::{Bytes, Rate, Requests, servers, storage, utf8};
 use kit::compile::Compiler;
 use std::marker::PhantomData;
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
 use std::path::Path;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The clicks of a day.
@@ -91,8 +92,27 @@ mod stage_2_rates {
         }
         let fast = (Requests(7) / (SECOND / 1_000)).per_second();
         assert!(fast == 7_000, "7 in a millisecond: {fast}");
+        let faster = (Requests(7) / (SECOND / 2_000)).per_second();
+        assert!(faster == 14_000, "7 in half a millisecond: {faster}");
         let sum = Requests(2) + Requests(3);
         assert!(sum == Requests(5), "2 and 3 requests: {sum:?}");
+    }
+
+    /// A floating-point number has no place for the last digit of this one.
+    #[test]
+    fn a_rate_is_exact_however_large() {
+        for requests in [(1 << 53) + 1, u64::MAX] {
+            let got = (Requests(requests) / SECOND).per_second();
+            assert!(got == requests, "{requests} in a second are {requests} a second: {got}");
+        }
+    }
+
+    #[test]
+    fn no_time_is_no_time_for_a_rate() {
+        let rate = (Requests(1) / SECOND).per_second();
+        assert!(rate == 1, "a request in a second: {rate}");
+        let rate = std::panic::catch_unwind(|| Requests(1) / Duration::ZERO);
+        assert!(rate.is_err(), "a request in no time at all has a rate: {rate:?}");
     }
 }
 
@@ -157,12 +177,35 @@ mod stage_4_servers {
         assert!(a_day == Some(1), "one request a day needs a server: {a_day:?}");
     }
 
+    /// Somebody measured for a minute, somebody else for a day.
+    #[test]
+    fn what_a_server_bears_may_be_told_in_any_time() {
+        let peak = CLICKS / DAY * 3;
+        let api = servers(peak, Requests(120_000) / MINUTE, 50);
+        assert!(api == Some(9), "120,000 a minute are 2,000 a second, as before: {api:?}");
+        let api = servers(peak, Requests(172_800_000) / DAY, 50);
+        assert!(api == Some(9), "172,800,000 a day are 2,000 a second, as before: {api:?}");
+    }
+
+    /// 49 a minute, divided in floating point: three times as much would need a fourth server.
+    #[test]
+    fn so_many_times_what_one_bears_needs_so_many() {
+        for time in [SECOND, MINUTE, DAY] {
+            for times in 1..=30 {
+                let got = servers(Requests(49) / time * times, Requests(49) / time, 0);
+                assert!(got == Some(times), "{times} times what one bears in {time:?}: {got:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_spare_is_a_whole_server() {
         for (spare, expected) in [(0, 10), (1, 11), (10, 11), (11, 12), (100, 20)] {
             let got = servers(a_second(20_000), a_second(2_000), spare);
             assert!(got == Some(expected), "ten and {spare} % of them in addition: expected {expected}, got {got:?}");
         }
+        let hundred = servers(a_second(100), a_second(1), 7);
+        assert!(hundred == Some(107), "a hundred and 7 % of them in addition are 107: {hundred:?}");
     }
 
     #[test]
@@ -171,6 +214,13 @@ mod stage_4_servers {
         assert!(none == Some(0), "no requests: {none:?}");
         let idlers = servers(a_second(1), a_second(0), 50);
         assert!(idlers.is_none(), "servers that bear nothing: {idlers:?}");
+    }
+
+    /// Two fields of a sheet that nobody has filled in yet.
+    #[test]
+    fn who_bears_nothing_is_not_enough_for_nothing_either() {
+        let unmeasured = servers(a_second(0), a_second(0), 50);
+        assert!(unmeasured.is_none(), "servers that bear nothing, even if nothing is asked: {unmeasured:?}");
     }
 }
 
@@ -195,6 +245,7 @@ mod stage_5_nonsense_does_not_compile {
     }
 
     ask!(Add, ADDS, NoAdd);
+    ask!(AddAssign, GROWS, NoAddAssign);
     ask!(Sub, SUBTRACTS, NoSub);
     ask!(Mul, MULTIPLIES, NoMul);
     ask!(Div, DIVIDES, NoDiv);
@@ -214,6 +265,8 @@ mod stage_5_nonsense_does_not_compile {
             ("a rate and bytes", Of::<Rate, Bytes>::ADDS),
             ("requests and a rate", Of::<Requests, Rate>::ADDS),
             ("bytes and a time", Of::<Bytes, Duration>::ADDS),
+            ("bytes += requests", Of::<Bytes, Requests>::GROWS),
+            ("requests += bytes", Of::<Requests, Bytes>::GROWS),
         ];
         for (what, compiles) in sums {
             assert!(!compiles, "{what} can be added: what would the sum be?");
@@ -227,6 +280,8 @@ mod stage_5_nonsense_does_not_compile {
         let sums = [
             ("bytes plus a number", Of::<Bytes, u64>::ADDS),
             ("requests plus a number", Of::<Requests, u64>::ADDS),
+            ("bytes += a number", Of::<Bytes, u64>::GROWS),
+            ("requests += a number", Of::<Requests, u64>::GROWS),
             ("bytes less a number", Of::<Bytes, u64>::SUBTRACTS),
             ("a rate plus a number", Of::<Rate, u64>::ADDS),
         ];
