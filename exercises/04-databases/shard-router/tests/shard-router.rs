@@ -2,8 +2,9 @@
 
 use kit::{Rng, Sometimes, for_seeds};
 use rand::RngExt as _;
-use shard_router::{HotKeys, Key, Move, Ranges, Router, Shard, Slots, Stale};
+use shard_router::{HotKeys, Key, Move, Ranges, Router, Shard, Slots, Stale, hash};
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const A: Shard = Shard(1);
 const B: Shard = Shard(2);
@@ -11,6 +12,11 @@ const C: Shard = Shard(3);
 
 fn shards(numbers: std::ops::Range<u32>) -> Vec<Shard> {
     numbers.map(Shard).collect()
+}
+
+/// Whether it panics, as its contract says.
+fn panics<T>(act: impl FnOnce() -> T) -> bool {
+    catch_unwind(AssertUnwindSafe(|| drop(act()))).is_err()
 }
 
 mod stage_1_ranges {
@@ -51,6 +57,8 @@ mod stage_1_ranges {
             (500, 2_500, vec![A, B]),
             (7, 7, vec![A]),
             (8, 7, vec![]),
+            (0, u64::MAX, vec![A, B]),
+            (u64::MAX, u64::MAX, vec![A]),
         ] {
             assert_eq!(ranges.scan(Key(first), Key(last)), expected, "{first} to {last}");
         }
@@ -114,6 +122,24 @@ mod stage_2_slots {
                 "{slots} slots on {count} shards: {counts:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_slot_is_the_hash_modulo_the_number_of_slots() {
+        for count in [1, 12, 1_000, 1_024] {
+            let slots = Slots::new(count, &[A, B, C]);
+            for key in (0..200).map(|number| Key(number * 1_000_003)) {
+                let (slot, expected) = (slots.slot_of(key), hash(key) % count as u64);
+                assert!(slot as u64 == expected, "{key:?} of {count} slots is in {slot}, by its hash in {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_slots_and_no_shards_are_refused() {
+        assert_eq!(Slots::new(1, &[A]).counts(), BTreeMap::from([(A, 1)]), "one slot on one shard");
+        assert!(panics(|| Slots::new(0, &[A])), "no slot on one shard");
+        assert!(panics(|| Slots::new(3, &[])), "three slots on no shard");
     }
 
     /// The next thousand orders have the next thousand numbers. False alarm: 1e-9 (exact binomial, four shards).
@@ -257,6 +283,14 @@ mod stage_3_moving {
         });
     }
 
+    /// Somebody wrote A twice and forgot B. Nothing good comes of carrying that out.
+    #[test]
+    fn a_list_of_nobody_or_of_somebody_twice_is_refused() {
+        let slots = Slots::new(12, &[A, B]);
+        assert!(panics(|| slots.plan(&[])), "a plan for no shard");
+        assert!(panics(|| slots.plan(&[A, C, A])), "a plan for A, C and A");
+    }
+
     /// Two operators plan at the same time. Four shards leave shard 2 three of its four slots; two shards leave it none.
     #[test]
     fn a_stale_plan_changes_nothing() {
@@ -318,6 +352,12 @@ mod stage_4_hot_keys {
     fn as_long_as_all_keys_can_be_watched_the_counts_are_exact() {
         let hot = watch(3, &[7, 8, 7]);
         assert_eq!([7, 8, 9].map(|key| (hot.at_least(Key(key)), hot.at_most(Key(key)))), [(2, 2), (1, 1), (0, 0)]);
+    }
+
+    #[test]
+    fn without_a_counter_nothing_is_watched() {
+        assert_eq!(watch(1, &[7, 7]).at_least(Key(7)), 2, "one counter, and 7 came twice");
+        assert!(panics(|| HotKeys::new(0)), "no counters");
     }
 
     /// A few keys come often, the others rarely; a worst case mixed in: nobody twice.
@@ -399,8 +439,26 @@ mod stage_5_splitting {
         (Router::new(slots), key, Shard(2))
     }
 
+    /// Where a thousand writes go. That one of six shards is not among them happens once in 10⁷⁸.
     fn writes(router: &Router, key: Key) -> BTreeSet<Shard> {
-        (0..1_000).map(|draw| router.write(key, draw)).collect()
+        let mut rng = kit::Seed(1).rng();
+        (0..1_000).map(|_| router.write(key, rng.random())).collect()
+    }
+
+    /// Each of so many shards gets as many writes as any other. False alarm: 1e-9 (exact binomial).
+    #[track_caller]
+    fn fair(router: &Router, key: Key, ways: usize) {
+        for_seeds(3, |seed| {
+            let (mut rng, mut each) = (seed.rng(), BTreeMap::new());
+            for _ in 0..12_000 {
+                *each.entry(router.write(key, rng.random())).or_insert(0_u64) += 1;
+            }
+            let fair = kit::stats::binomial_range(12_000, 1.0 / ways as f64, 1e-9 / (3 * ways) as f64);
+            assert!(
+                each.len() == ways && each.values().all(|writes| fair.contains(writes)),
+                "seed {seed}: 12,000 writes to {ways} shards: {each:?}; {fair:?} each would be fair"
+            );
+        });
     }
 
     #[test]
@@ -421,15 +479,60 @@ mod stage_5_splitting {
         router.split(key, 3);
         assert_eq!(writes(&router, key), BTreeSet::from([Shard(2), Shard(3), Shard(0)]), "its own and the next two");
         assert_eq!(router.read(key), [Shard(0), Shard(2), Shard(3)], "a read asks all three");
-        let mut each: BTreeMap<Shard, u64> = BTreeMap::new();
-        (0..999).for_each(|draw| *each.entry(router.write(key, draw)).or_default() += 1);
-        assert!(each.values().all(|writes| *writes == 333), "draws 0 to 998: {each:?}");
-        router.split(key, 9);
-        let mut each: BTreeMap<Shard, u64> = BTreeMap::new();
-        (0..1_000).for_each(|draw| *each.entry(router.write(key, draw)).or_default() += 1);
-        assert!(
-            each.len() == 4 && each.values().all(|writes| *writes == 250),
-            "nine ways, but there are four shards: {each:?}"
+        fair(&router, key, 3);
+        router.split(key, 9); // there are four shards
+        fair(&router, key, 4);
+    }
+
+    /// Machines were replaced, and their numbers are not used again.
+    #[test]
+    fn the_next_shard_is_the_one_with_the_next_number_that_there_is() {
+        let numbers = [3, 10, 700, 4_000_000].map(Shard);
+        let slots = Slots::new(64, &numbers);
+        let key = (0..).map(Key).find(|key| slots.shard_of(*key) == Shard(700)).expect("a key of shard 700");
+        let mut router = Router::new(slots);
+        router.split(key, 3);
+        assert_eq!(
+            writes(&router, key),
+            BTreeSet::from([Shard(700), Shard(4_000_000), Shard(3)]),
+            "three ways from shard 700, of {numbers:?}"
+        );
+    }
+
+    #[test]
+    fn no_ways_are_refused() {
+        let (mut router, key, _) = router();
+        assert!(panics(|| router.split(key, 0)), "a write must go somewhere");
+    }
+
+    /// Two products are hot, and only one of the two rushes is over.
+    #[test]
+    fn a_key_is_joined_alone() {
+        let (mut router, key, _) = router();
+        let other = Key(key.0 + 1);
+        router.split(key, 4);
+        router.split(other, 3);
+        router.join(key);
+        assert_eq!(
+            (writes(&router, key).len(), writes(&router, other).len()),
+            (1, 3),
+            "shards that writes of {key:?}, which was joined, and of the other go to"
+        );
+    }
+
+    #[test]
+    fn a_key_is_gathered_alone() {
+        let (mut router, key, _) = router();
+        let other = Key(key.0 + 1);
+        for key in [key, other] {
+            router.split(key, 3);
+            router.join(key);
+        }
+        router.gathered(key);
+        assert_eq!(
+            (router.read(key).len(), router.read(other).len()),
+            (1, 3),
+            "shards that have some of {key:?}, which was gathered, and of the other"
         );
     }
 
@@ -465,16 +568,43 @@ mod stage_5_splitting {
 
     #[test]
     fn a_read_asks_every_shard_that_may_have_something() {
-        let sometimes = Sometimes::expect(["a read asks more shards than writes go to"]);
+        let sometimes = Sometimes::expect([
+            "a read asks more shards than writes go to",
+            "a key was gathered that was elsewhere, too",
+        ]);
         for_seeds(100, |seed| {
             let mut rng = seed.rng();
-            let mut router = Router::new(Slots::new(64, &shards(0..6)));
+            let slots = Slots::new(64, &shards(0..6));
+            let mut router = Router::new(slots.clone());
+            let mut ways: BTreeMap<Key, usize> = BTreeMap::new();
             let mut written: BTreeMap<Key, BTreeSet<Shard>> = BTreeMap::new();
             for _ in 0..100 {
                 let key = Key(rng.random_range(0..3));
                 match rng.random_range(0..8) {
-                    0 => router.split(key, rng.random_range(1..8)),
-                    1 => router.join(key),
+                    0 => {
+                        ways.insert(key, rng.random_range(1..8));
+                        router.split(key, ways[&key]);
+                    }
+                    1 => {
+                        ways.remove(&key);
+                        router.join(key);
+                    }
+                    // Whether a key that is split one way is split is nobody's business.
+                    2 if ways.get(&key) != Some(&1) => {
+                        router.gathered(key);
+                        if !ways.contains_key(&key) {
+                            sometimes.saw(
+                                "a key was gathered that was elsewhere, too",
+                                written.get(&key).is_some_and(|at| at.len() > 1),
+                            );
+                            written.insert(key, BTreeSet::from([slots.shard_of(key)]));
+                            assert_eq!(
+                                router.read(key),
+                                [slots.shard_of(key)],
+                                "seed {seed}: {key:?} was gathered, and is at home"
+                            );
+                        }
+                    }
                     _ => _ = written.entry(key).or_default().insert(router.write(key, rng.random_range(0..u64::MAX))),
                 }
                 let reads = router.read(key);
