@@ -164,6 +164,21 @@ mod stage_1_hit_and_miss {
         }
     }
 
+    /// Nobody's word is better than another's, so the last one stands; also if its row was asked for earlier.
+    #[test]
+    fn who_trusts_everybody_stores_every_set() {
+        let mut cache = Cache::new(ON_THE_DOT, Trust::Everybody);
+        let (one, other) = (lease(&mut cache, KEY, Time::START), lease(&mut cache, KEY, Time::START));
+        let stored =
+            [cache.set(KEY, row("750"), one, Time(9 * SECOND), 0), cache.set(KEY, row("900"), other, Time::START, 0)];
+        let cached = cache.peek(KEY, Time(9 * SECOND));
+        assert_eq!(
+            (stored, cached),
+            ([true; 2], Some(&row("900"))),
+            "750 was stored, loaded at 9 s, and then 900, loaded at 0 s"
+        );
+    }
+
     #[test]
     fn peeking_sees_what_a_reader_would_be_given() {
         for mut cache in caches() {
@@ -212,13 +227,18 @@ mod stage_2_expiry {
 
     /// When a row expires that is loaded at 0 with this draw: found by looking at every millisecond that could be.
     fn expiry(stored: &Row, jitter: u8, draw: u64) -> u64 {
-        let mut cache = Cache::new(
-            Lifetimes { value: Millis(6_000), absence: Millis(2_000), jitter, lease: Millis(1) },
-            Trust::Everybody,
-        );
+        expiry_of(stored, Lifetimes { value: Millis(6_000), absence: Millis(2_000), jitter, lease: Millis(1) }, draw)
+    }
+
+    fn expiry_of(stored: &Row, lifetimes: Lifetimes, draw: u64) -> u64 {
+        let mut cache = Cache::new(lifetimes, Trust::Everybody);
         fill(&mut cache, KEY, stored.clone(), Time::START, draw);
-        let (mut found, mut gone) = (0, 12_001); // 12,001 ms is beyond what any lifetime here can be stretched to
+        // Twice the longest and one is beyond what any lifetime can be stretched to.
+        let (mut found, mut gone) = (0, 2 * lifetimes.value.0 + 1);
         assert!(cache.peek(KEY, Time(gone)).is_none(), "{stored:?} is still there after twice its lifetime");
+        if cache.peek(KEY, Time::START).is_none() {
+            return 0;
+        }
         while gone - found > 1 {
             let middle = u64::midpoint(found, gone);
             if cache.peek(KEY, Time(middle)).is_some() { found = middle } else { gone = middle }
@@ -243,6 +263,53 @@ mod stage_2_expiry {
                     "seed {seed}: {stored:?} expires after {expiry} ms; its lifetime is {longest} ms, and jitter takes at most {jitter} % off"
                 );
             }
+        });
+    }
+
+    /// Lives of 11 and of 10 ms, so that each millisecond can be counted. False alarm: 1e-9, shared by 24 comparisons (exact binomial).
+    #[test]
+    fn jitter_takes_each_whole_millisecond_equally_often_both_ends_included() {
+        for (stored, jitter, longest, most) in
+            [(row("900"), 50, 11, 5_u64), (None, 50, 10, 5), (row("900"), 100, 11, 11)]
+        {
+            let lifetimes = Lifetimes { value: Millis(11), absence: Millis(10), jitter, lease: Millis(1) };
+            let mut early = vec![0_u64; most as usize + 1];
+            let (mut entries, mut beyond) = (0, None);
+            for_seeds(6_000, |seed| {
+                let taken = longest - expiry_of(&stored, lifetimes, seed.rng().random()).min(longest);
+                entries += 1;
+                match early.get_mut(taken as usize) {
+                    Some(count) => *count += 1,
+                    None => beyond = Some(taken),
+                }
+            });
+            assert!(
+                beyond.is_none(),
+                "{stored:?} of {longest} ms: {jitter} % are {most} ms, and {beyond:?} were taken"
+            );
+            let fair = stats::binomial_range(entries, 1.0 / (most + 1) as f64, 1e-9 / 24.0);
+            assert!(
+                entries < 6_000 || early.iter().all(|count| fair.contains(count)),
+                "{stored:?} of {longest} ms, {jitter} % jitter: how often 0 to {most} ms were taken off: {early:?}; evenly spread, it is {fair:?} each"
+            );
+        }
+    }
+
+    /// The picture of a bicycle that is sold for years.
+    #[test]
+    fn a_long_life_is_jittered_like_a_short_one() {
+        let day = 24 * 3_600 * SECOND;
+        let sometimes = Sometimes::expect(["an entry lost more than five days"]);
+        for_seeds(200, |seed| {
+            let lifetimes =
+                Lifetimes { value: Millis(60 * day), absence: Millis(SECOND), jitter: 10, lease: Millis(1) };
+            let expiry = expiry_of(&row("900"), lifetimes, seed.rng().random());
+            sometimes.saw("an entry lost more than five days", expiry < 55 * day);
+            assert!(
+                (54 * day..=60 * day).contains(&expiry),
+                "seed {seed}: 60 days less at most 10 % are 54 to 60; it expires after {expiry} ms, which are {} days",
+                expiry / day
+            );
         });
     }
 
@@ -358,6 +425,37 @@ mod stage_4_leases {
         }
         assert!(cache.set(KEY, row("900"), holder, T, 0), "others who wait do not touch the lease");
         assert_eq!(cache.get(KEY, T + Millis(9_999)), Lookup::Hit(row("900")), "the row is there");
+    }
+
+    /// The holder has died, and somebody asks every second.
+    #[test]
+    fn who_asks_meanwhile_does_not_prolong_the_lease() {
+        let mut cache = leased();
+        lease(&mut cache, KEY, T);
+        let answers: Vec<Lookup> = (1..10).map(|second| cache.get(KEY, T + Millis(second * SECOND))).collect();
+        assert!(answers.iter().all(|answer| *answer == Lookup::Wait), "the lease is waited for for 10 s: {answers:?}");
+        let tenth = cache.get(KEY, T + ON_THE_DOT.lease);
+        assert!(
+            matches!(tenth, Lookup::Miss(_)),
+            "10 s after the lease was granted, asked for every second: {tenth:?}"
+        );
+    }
+
+    /// The row was promised for a minute. That somebody loads the next one does not make it younger.
+    #[test]
+    fn what_has_expired_is_not_shown_while_somebody_loads() {
+        let mut cache = leased();
+        fill(&mut cache, KEY, row("900"), T, 0);
+        let expired = T + ON_THE_DOT.value;
+        let holder = lease(&mut cache, KEY, expired);
+        let (asked, peeked) = (cache.get(KEY, expired + Millis(1)), cache.peek(KEY, expired + Millis(1)));
+        assert_eq!(
+            (asked, peeked),
+            (Lookup::Wait, None),
+            "asked and peeked at, when 900 has expired and {holder:?} is out"
+        );
+        assert!(cache.set(KEY, row("750"), holder, expired, 0), "{holder:?} is good");
+        assert_eq!(cache.get(KEY, expired + Millis(2)), Lookup::Hit(row("750")), "what the holder brought");
     }
 
     /// The holder's process has died.
