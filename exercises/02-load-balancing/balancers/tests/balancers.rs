@@ -165,7 +165,7 @@ mod stage_2_by_load {
     fn of_a_server_that_does_not_exist_it_does_not_say_that_nothing_is_open() {
         let balancer = LeastConnections::new(3);
         assert!(balancer.open(Server(2)) == 0, "the last of three has nothing to do");
-        let said = std::panic::catch_unwind(|| balancer.open(Server(3)));
+        let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| balancer.open(Server(3))));
         assert!(said.is_err(), "there are servers 0, 1 and 2; at server 3 {said:?} are open");
     }
 
