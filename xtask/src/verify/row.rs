@@ -347,6 +347,23 @@ mod tests {
         assert!(reasons.is_empty(), "{}", reasons.join("\n"));
     }
 
+    /// A stale list would tell every learner that the tests were edited. Stubs are left out: whoever solves them edits them.
+    #[test]
+    fn every_file_around_a_stub_is_as_its_list_says() {
+        let workbook = Workbook::open().expect("tests run inside the workbook");
+        if workbook.catalog.root.join("handout.toml").exists() {
+            return; // there the verdict itself says so, to the one whom it concerns
+        }
+        let mut stale = Vec::new();
+        for exercise in workbook.catalog.exercises() {
+            let listed = Pristine::read(&exercise.dir()).expect("every exercise has a list");
+            let now = Pristine::of(&exercise.dir()).expect("its files can be read");
+            let paths = listed.differences(&now).into_iter().filter(|path| !path.starts_with("src/"));
+            stale.extend(paths.map(|path| format!("{}: {path} (--bless writes the list)", exercise.id)));
+        }
+        assert!(stale.is_empty(), "{}", stale.join("\n"));
+    }
+
     #[test]
     fn words_are_counted_outside_code_directives_and_references() {
         assert_eq!(
