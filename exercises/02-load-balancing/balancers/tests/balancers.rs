@@ -335,7 +335,13 @@ mod stage_3_by_chance {
         let mut rng = kit::Seed(3).rng();
         let mut loads = vec![0_u32; N];
         for _ in 0..N {
-            let server = two_choices(&usable, |server| loads[server.0], |n| rng.random_range(0..n));
+            let asked = std::cell::Cell::new(0);
+            let load = |server: Server| {
+                asked.set(asked.get() + 1);
+                assert!(asked.get() <= 100, "for one request it asked more than 100 times how much a server has to do");
+                loads[server.0]
+            };
+            let server = two_choices(&usable, load, |n| rng.random_range(0..n));
             loads[server.expect("all are usable").0] += 1;
         }
         let most = loads.iter().max().expect("there are servers");
